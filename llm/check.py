@@ -1,0 +1,227 @@
+"""Invariants that a reader can run on their own code.
+
+Each check takes the thing to be checked, says nothing when it holds and raises
+`CheckFailed` when it does not, with the place and the likely mistake. A model here
+is anything that maps ids (B, T) to logits (B, T, V), positions in order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from llm.model import next_token_loss
+
+Model = Callable[[Tensor], Tensor]
+
+
+class CheckFailed(AssertionError):
+    """An invariant does not hold; the message says where and why it might be."""
+
+
+@contextmanager
+def _evaluating(model: Model) -> Iterator[None]:
+    """Dropout off while we look, and back as it was."""
+    was_training = getattr(model, "training", False)
+    if was_training:
+        model.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            model.train()
+
+
+def causality(
+    model: Model, ids: Tensor, vocab_size: int, tolerance: float = 1e-5
+) -> None:
+    """Change the future, and the past must not move.
+
+    One token after another is replaced, and the logits before it are compared with
+    those of the original. ids: integers (T,), at least two. tolerance: largest
+    change that counts as rounding, relative to the largest logit.
+
+    Raises `CheckFailed` that names who saw whom.
+    """
+    n = len(ids)
+    changed = ids.repeat(n, 1)  # (T, T)
+    diagonal = torch.arange(n, device=ids.device)
+    changed[diagonal, diagonal] = (ids + 1) % vocab_size
+    with torch.no_grad(), _evaluating(model):
+        # one batch for both: a kernel may round differently for another batch size
+        logits = model(torch.cat((ids[None], changed)))  # (1 + T, T, V)
+    moved = (logits[1:] - logits[:1]).abs().amax(-1)  # (T, T)
+    _no_future(moved.T, tolerance * float(logits[0].abs().max()), "logits", "token")
+
+
+def gradient_causality(model: nn.Module, ids: Tensor) -> None:
+    """No gradient flows from an earlier output to a later input: not a little,
+    none.
+
+    The vectors of the model's embedding are the inputs, so the model must look its
+    ids up in an `nn.Embedding`. ids: integers (T,).
+
+    Raises `CheckFailed` that names who saw whom, `ValueError` without an embedding.
+    """
+    looked_up: list[Tensor] = []
+
+    def catch(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor | None:
+        if looked_up or inputs[0].shape != ids[None].shape:
+            return None
+        looked_up.append(output.detach().requires_grad_())
+        return looked_up[0]
+
+    tables = [m for m in model.modules() if isinstance(m, nn.Embedding)]
+    hooks = [table.register_forward_hook(catch) for table in tables]
+    try:
+        with torch.enable_grad(), _evaluating(model):
+            logits = model(ids[None])  # (1, T, V)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not looked_up:
+        raise ValueError(
+            "the model looked nothing up in an nn.Embedding; use `causality`, "
+            "which changes the ids themselves"
+        )
+    _no_future(_reach(logits[0], looked_up[0]), 0.0, "logits", "vector")
+
+
+def layer_causality(layer: Callable[[Tensor], Tensor], x: Tensor) -> None:
+    """`gradient_causality` for a layer that maps vectors (1, T, C) to (1, T, …).
+
+    Raises `CheckFailed` that names who saw whom.
+    """
+    x = x.detach().clone().requires_grad_()
+    with torch.enable_grad(), _evaluating(layer):
+        out = layer(x)
+    _no_future(_reach(out[0], x), 0.0, "output", "input")
+
+
+def _reach(out: Tensor, x: Tensor) -> Tensor:
+    """How far each input reaches: (T, T), row = output position, column = input.
+
+    Random weights in the sum, since a sum with equal ones can have zero gradient
+    where the output depends on the input (a softmax sums to one).
+    """
+    weights = torch.rand(out.shape, generator=torch.Generator().manual_seed(0))
+    weights = weights.to(out.device)
+    rows = []
+    for t in range(len(out)):
+        total = (out[t] * weights[t]).sum()
+        (grad,) = torch.autograd.grad(
+            total, x, retain_graph=True, allow_unused=True
+        )
+        rows.append(torch.zeros_like(x[0]) if grad is None else grad[0])
+    return torch.stack(rows).abs().flatten(2).amax(-1)
+
+
+def _no_future(reach: Tensor, limit: float, of: str, what: str) -> None:
+    """Refuse anything above the diagonal of reach (T, T), row = looks, column =
+    at."""
+    future = (reach > limit).triu(1)
+    if not future.any():
+        return
+    look, at = (int(i) for i in future.nonzero()[0])
+    raise CheckFailed(
+        f"the {of} at position {look} depend on the {what} at position {at}, which "
+        f"comes later: is the mask {_mask_mistake(reach > limit)}? "
+        f"({int(future.sum())} such pairs)"
+    )
+
+
+def _mask_mistake(reach: Tensor) -> str:
+    """What a mask with this reach most looks like."""
+    future = reach.triu(1)
+    if torch.equal(future, torch.ones_like(reach).triu(1)):
+        past = reach.tril(-1)
+        return "missing" if past.any() else "transposed"
+    if not future.triu(2).any():
+        return "shifted by one, so that each position sees its successor"
+    return "applied to the wrong axis, or added after the softmax"
+
+
+def cache(
+    model: nn.Module, ids: Tensor, chunks: Sequence[int], tolerance: float = 1e-5
+) -> None:
+    """Reading in chunks with a cache gives the logits of reading at once.
+
+    ids: integers (B, T); chunks: how many tokens to read at a time, adding up to T.
+    Raises `CheckFailed` that names the first position that differs.
+    """
+    if sum(chunks) != ids.shape[1]:
+        raise ValueError(f"chunks {list(chunks)} do not add up to T={ids.shape[1]}")
+    parts, start = [], 0
+    with torch.no_grad(), _evaluating(model):
+        at_once = model(ids)  # (B, T, V)
+        caches = model.new_caches(len(ids))
+        for size in chunks:
+            positions = torch.arange(start, start + size, device=ids.device)
+            parts.append(model(ids[:, start : start + size], positions, caches))
+            start += size
+    apart = (torch.cat(parts, 1) - at_once).abs().amax((0, 2))  # (T,)
+    wrong = (apart > tolerance * float(at_once.abs().max())).nonzero()
+    if len(wrong):
+        at = int(wrong[0])
+        raise CheckFailed(
+            f"with a cache the logits at position {at} differ by {apart[at]:.2g}: "
+            f"are the new tokens given their positions, and the old keys kept?"
+        )
+
+
+def batch_order(model: Model, ids: Tensor, tolerance: float = 1e-5) -> None:
+    """The rows of a batch know nothing of each other: reordering them reorders the
+    logits and does nothing else.
+
+    ids: integers (B, T), at least two different rows. Raises `CheckFailed`.
+    """
+    with torch.no_grad(), _evaluating(model):
+        straight, reversed_ = model(ids), model(ids.flip(0)).flip(0)
+    apart = (straight - reversed_).abs().amax((1, 2))  # (B,)
+    if (apart > tolerance * float(straight.abs().max())).any():
+        row = int(apart.argmax())
+        raise CheckFailed(
+            f"row {row} of the batch gets other logits when the rows are reordered "
+            f"(by {apart[row]:.2g}): is something averaged, normalised or reshaped "
+            f"across the batch?"
+        )
+
+
+def initial_loss(
+    model: Model, ids: Tensor, targets: Tensor, vocab_size: int, margin: float = 0.1
+) -> None:
+    """A model that knows nothing yet is as surprised as a uniform guess: ln V nats.
+
+    ids, targets: integers (B, T); margin: allowed distance in nats.
+    Raises `CheckFailed` with both numbers.
+    """
+    with torch.no_grad(), _evaluating(model):
+        loss = float(next_token_loss(model(ids), targets))
+    if abs(loss - math.log(vocab_size)) > margin:
+        raise CheckFailed(
+            f"the loss of the untrained model is {loss:.3f} nats per token, and a "
+            f"uniform guess among {vocab_size} has {math.log(vocab_size):.3f}: are "
+            f"the initial weights too large, or do the targets stand in the input?"
+        )
+
+
+def round_trip(tokenizer, texts: Iterable[str]) -> None:
+    """Decoding what was encoded gives the text back, character for character.
+
+    tokenizer: anything with `encode` and `decode`. Raises `CheckFailed` that shows
+    the first difference.
+    """
+    for text in texts:
+        back = tokenizer.decode(tokenizer.encode(text))
+        if back != text:
+            pairs = zip(text, back, strict=False)
+            at = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+            at = min(len(text), len(back)) if at is None else at
+            raise CheckFailed(
+                f"decode(encode(text)) differs from character {at} on: "
+                f"{text[at : at + 20]!r} became {back[at : at + 20]!r}"
+            )

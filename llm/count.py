@@ -1,0 +1,46 @@
+"""Predict what a configuration costs: parameters, multiplications, bytes."""
+
+from __future__ import annotations
+
+from llm.model import GPTConfig
+
+
+def parameters(config: GPTConfig) -> int:
+    """How many numbers a model of this configuration learns; a shared matrix
+    once."""
+    c = config
+    kv_width = c.head_dim * (c.n_kv_heads or c.n_heads)
+    if c.architecture == "gpt2":
+        d_ff = c.d_ff or 4 * c.d_model
+        attention = (c.d_model + 1) * (2 * c.d_model + 2 * kv_width)
+        feed_forward = 2 * c.d_model * d_ff + d_ff + c.d_model
+        block = attention + feed_forward + 4 * c.d_model
+        ends = (c.vocab_size + c.context_length + 2) * c.d_model
+    else:
+        d_ff = c.d_ff or -(-8 * c.d_model // 96) * 32
+        attention = c.d_model * (2 * c.d_model + 2 * kv_width)
+        block = attention + 3 * c.d_model * d_ff + 2 * c.d_model
+        ends = (2 * c.vocab_size + 1) * c.d_model
+    return c.n_layers * block + ends
+
+
+def forward_flops(config: GPTConfig, n_tokens: int) -> int:
+    """Floating-point operations to read one sequence of `n_tokens`, without a
+    cache.
+
+    Matrix products only, a multiplication and an addition as two operations; the
+    scores are counted for the triangle that a causal model needs. Training costs
+    three times as much: the backward pass is two products for each of the
+    forward's.
+
+    **Source:** Kaplan et al. (2020), section 2.1.
+    """
+    c = config
+    kv_width = c.head_dim * (c.n_kv_heads or c.n_heads)
+    matrices = 3 if c.architecture == "llama" else 2
+    default = -(-8 * c.d_model // 96) * 32 if matrices == 3 else 4 * c.d_model
+    weights = c.d_model * (2 * c.d_model + 2 * kv_width)
+    weights += matrices * c.d_model * (c.d_ff or default)
+    pairs = n_tokens * (n_tokens + 1) // 2
+    blocks = c.n_layers * (2 * n_tokens * weights + 4 * pairs * c.d_model)
+    return blocks + 2 * n_tokens * c.d_model * c.vocab_size

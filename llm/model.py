@@ -1,0 +1,285 @@
+"""GPT: blocks in a row, composed of parts that are handed to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from llm.attention import KVCache, MultiHeadAttention, check_heads
+from llm.layers import (
+    Embedding,
+    FeedForward,
+    LayerNorm,
+    LearnedPositions,
+    RMSNorm,
+    RotaryPositions,
+    SwiGLU,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPTConfig:
+    """The sizes of a model. Contradictions raise `ValueError` with both numbers."""
+
+    # The parts it is made of: GPT-2's or Llama's.
+    architecture: Literal["gpt2", "llama"] = "gpt2"
+    # V: entries of the tokenizer's vocabulary, from 2; GPT-2 has 50,257.
+    vocab_size: int
+    # Longest sequence in tokens, the largest T; GPT-2 has 1,024.
+    context_length: int = 256
+    # C: width of the residual stream, in numbers per position; GPT-2 has 768.
+    d_model: int = 128
+    # L: number of blocks; GPT-2 has 12.
+    n_layers: int = 4
+    # H: heads per block; must divide d_model.
+    n_heads: int = 4
+    # Heads for keys and values, shared by the queries; None = as many as n_heads.
+    n_kv_heads: int | None = None
+    # F: feed-forward width; None = 4 d_model for gpt2, about 8/3 d_model for llama.
+    d_ff: int | None = None
+    # Share of activations set to zero in training, from 0 up to 1; usual: 0 to 0.2.
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.architecture not in PRESETS:
+            raise ValueError(
+                f"architecture={self.architecture!r} is not one of "
+                f"{', '.join(PRESETS)}"
+            )
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if "int" in str(field.type) and value is not None and value < 1:
+                raise ValueError(f"{field.name}={value} must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"dropout={self.dropout} must be at least 0 and below 1"
+            )
+        check_heads(self.d_model, self.n_heads, self.n_kv_heads or self.n_heads)
+        if self.architecture == "llama" and self.head_dim % 2:
+            raise ValueError(
+                f"d_model={self.d_model} over n_heads={self.n_heads} gives heads "
+                f"of odd width {self.head_dim}, but rotary positions turn pairs"
+            )
+
+    @property
+    def head_dim(self) -> int:
+        """D: the width of one head."""
+        return self.d_model // self.n_heads
+
+
+class TransformerBlock(nn.Module):
+    """Attention gathers from other positions, feed-forward works on what was
+    gathered; each reads a normalised copy of the stream and adds its result to it.
+
+    x: (B, T, C). Returns (B, T, C). mask, positions, cache: as in
+    `MultiHeadAttention`.
+
+    attention, feed_forward, norm: what makes the parts, called with
+    (d_model, n_heads), (d_model) and (d_model).
+
+    **Source:** Vaswani et al. (2017), section 3.1; the norm before each part as in
+    Radford et al. (2019), argued in Xiong et al. (2020).
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        n_heads: int,
+        *,
+        attention: Callable[..., nn.Module] = MultiHeadAttention,
+        feed_forward: Callable[..., nn.Module] = FeedForward,
+        norm: Callable[..., nn.Module] = LayerNorm,
+    ) -> None:
+        super().__init__()
+        self.norm1 = norm(d_model)
+        self.attention = attention(d_model, n_heads)
+        self.norm2 = norm(d_model)
+        self.feed_forward = feed_forward(d_model)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+        cache: KVCache | None = None,
+    ) -> Tensor:
+        x = x + self.attention(self.norm1(x), mask, positions, cache)  # (B, T, C)
+        return x + self.feed_forward(self.norm2(x))
+
+
+class GPT(nn.Module):
+    """A language model: for each position, logits for the token that comes next.
+
+    ids: integers (B, T) below `vocab_size`. Returns logits (B, T, V). positions:
+    integers (T,) or (B, T); 0 … T − 1 unless told. caches: one `KVCache` per block
+    from `new_caches`; then ids holds only the tokens that are new, and positions
+    says where they stand.
+
+    Raises `ValueError` for more tokens than `context_length`.
+    """
+
+    def __init__(
+        self,
+        config: GPTConfig,
+        *,
+        embedding: Embedding,
+        blocks: Iterable[TransformerBlock],
+        norm: nn.Module,
+        head: nn.Linear,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = embedding
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = norm
+        self.head = head
+        initialise(self, n_residuals=2 * len(self.blocks))
+
+    def forward(
+        self,
+        ids: Tensor,
+        positions: Tensor | None = None,
+        caches: list[KVCache] | None = None,
+    ) -> Tensor:
+        if ids.shape[1] > self.config.context_length:
+            raise ValueError(
+                f"{ids.shape[1]} tokens are more than context_length="
+                f"{self.config.context_length}; keep the last ones, or train a "
+                f"model with a longer context"
+            )
+        if positions is None:
+            positions = torch.arange(ids.shape[1], device=ids.device)
+        mask = visible(positions, caches)
+        x = self.embedding(ids, positions)  # (B, T, C)
+        for block, cache in zip(
+            self.blocks, caches or [None] * len(self.blocks), strict=True
+        ):
+            x = block(x, mask, positions, cache)  # (B, T, C)
+        return self.head(self.norm(x))
+
+    def new_caches(self, batch_size: int) -> list[KVCache]:
+        """One empty `KVCache` for each block, where the parameters live."""
+        c, weight = self.config, self.head.weight
+        n_kv_heads = c.n_kv_heads or c.n_heads
+        sizes = (batch_size, n_kv_heads, c.context_length, c.head_dim)
+        return [KVCache(*sizes, weight.device, weight.dtype) for _ in self.blocks]
+
+
+def visible(positions: Tensor, caches: list[KVCache] | None = None) -> Tensor:
+    """Who may look at whom: every position at itself and at what came before.
+
+    positions: integers (T,) or (B, T). Without caches the keys stand at the same
+    positions; with them, at 0, 1, … up to the last one in use.
+    Returns a boolean (T, S), or (B, 1, T, S) to be shared by the heads.
+    """
+    keys = positions
+    if caches is not None:
+        keys = torch.arange(int(positions.max()) + 1, device=positions.device)
+    mask = keys.unsqueeze(-2) <= positions.unsqueeze(-1)  # (..., T, S)
+    return mask if positions.dim() == 1 else mask.unsqueeze(1)
+
+
+def initialise(model: nn.Module, n_residuals: int, std: float = 0.02) -> None:
+    """Draw every matrix from a normal distribution, set every bias to zero.
+
+    The matrices that write into the residual stream get std / √n_residuals, so that
+    the stream does not grow with the number of writers. Norms keep their ones.
+
+    **Source:** Radford et al. (2019), section 2.3.
+    """
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        elif name.endswith(("project.weight", "down.weight")):
+            nn.init.normal_(parameter, std=std / n_residuals**0.5)
+        elif parameter.dim() > 1:
+            nn.init.normal_(parameter, std=std)
+
+
+def gpt2(config: GPTConfig) -> GPT:
+    """GPT-2: LayerNorm, GELU, learned positions, biases, one matrix for the
+    embedding and the head.
+
+    **Source:** Radford et al. (2019); the shared matrix from Press and Wolf (2017).
+    """
+    c = config
+    positions = LearnedPositions(c.context_length, c.d_model)
+    embedding = Embedding(c.vocab_size, c.d_model, positions, c.dropout)
+    attention = partial(
+        MultiHeadAttention, n_kv_heads=c.n_kv_heads, dropout=c.dropout
+    )
+    feed_forward = partial(FeedForward, d_ff=c.d_ff, dropout=c.dropout)
+    block = partial(
+        TransformerBlock, attention=attention, feed_forward=feed_forward
+    )
+    head = nn.Linear(c.d_model, c.vocab_size, bias=False)
+    head.weight = embedding.tokens.weight
+    blocks = [block(c.d_model, c.n_heads) for _ in range(c.n_layers)]
+    norm = LayerNorm(c.d_model)
+    return GPT(c, embedding=embedding, blocks=blocks, norm=norm, head=head)
+
+
+def llama(config: GPTConfig) -> GPT:
+    """Llama: RMSNorm, SwiGLU, rotary positions, shared keys and values, no biases.
+
+    **Source:** Touvron et al. (2023), section 2.2; shared heads from Ainslie et
+    al. (2023).
+    """
+    c = config
+    attention = partial(
+        MultiHeadAttention,
+        n_kv_heads=c.n_kv_heads,
+        bias=False,
+        dropout=c.dropout,
+        rotary=RotaryPositions(c.head_dim, c.context_length),
+    )
+    feed_forward = partial(SwiGLU, d_ff=c.d_ff, dropout=c.dropout)
+    block = partial(
+        TransformerBlock,
+        attention=attention,
+        feed_forward=feed_forward,
+        norm=RMSNorm,
+    )
+    return GPT(
+        c,
+        embedding=Embedding(c.vocab_size, c.d_model, dropout=c.dropout),
+        blocks=[block(c.d_model, c.n_heads) for _ in range(c.n_layers)],
+        norm=RMSNorm(c.d_model),
+        head=nn.Linear(c.d_model, c.vocab_size, bias=False),
+    )
+
+
+PRESETS: dict[str, Callable[[GPTConfig], GPT]] = {"gpt2": gpt2, "llama": llama}
+
+
+def build(config: GPTConfig) -> GPT:
+    """The model of `config.architecture`, with fresh random weights."""
+    return PRESETS[config.architecture](config)
+
+
+def next_token_loss(
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int = -100,
+    reduction: Literal["mean", "sum", "none"] = "mean",
+) -> Tensor:
+    """How surprised the model is by the tokens that came: the cross-entropy, in
+    nats.
+
+    logits: (..., T, V); targets: integers (..., T); those equal to `ignore_index`
+    do not count. Returns nats per token: their mean or sum, or for reduction="none"
+    one number each, in a flat row.
+    """
+    return F.cross_entropy(
+        logits.flatten(0, -2).float(),
+        targets.flatten(),
+        ignore_index=ignore_index,
+        reduction=reduction,
+    )
