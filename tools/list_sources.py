@@ -1,0 +1,69 @@
+"""Write data/SOURCES.md: what every file in data/ is, and its checksum.
+
+python tools/list_sources.py            # write it
+python tools/list_sources.py --check    # is it up to date?
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+from llm.files import atomic_write
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "data" / "SOURCES.md"
+
+HEAD = """\
+# What is in `data/`, and where it comes from
+
+Nothing here was taken from elsewhere. The folder `prose` holds essays and fables
+that were written for this book; `llm.corpora.prose()` reads them. They are licensed
+under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), like the text of
+the book.
+
+This list is made by `python tools/list_sources.py`; the tests compare it with the
+files.
+
+| file | title | bytes | sha256 |
+|---|---|---:|---|
+"""
+
+
+def title(path: Path) -> str:
+    """The first line of a text."""
+    return path.read_text(encoding="utf-8").partition("\n")[0]
+
+
+def listing() -> str:
+    """The whole of SOURCES.md for the files that are there."""
+    rows, total = [], 0
+    for path in sorted((ROOT / "data").glob("*/*")):
+        content = path.read_bytes()
+        total += len(content)
+        name = path.relative_to(ROOT / "data").as_posix()
+        checksum = hashlib.sha256(content).hexdigest()
+        rows.append(
+            f"| `{name}` | {title(path)} | {len(content):,} | `{checksum}` |"
+        )
+    return HEAD + "\n".join(rows) + f"\n\n{len(rows)} files, {total:,} bytes.\n"
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--check"]:
+        current = (
+            SOURCES.exists() and SOURCES.read_text(encoding="utf-8") == listing()
+        )
+        if not current:
+            print(
+                "data/SOURCES.md is out of date: run python tools/list_sources.py"
+            )
+        return not current
+    with atomic_write(SOURCES, "w") as file:
+        file.write(listing())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
