@@ -145,7 +145,7 @@ def _ask_reversed(views, items: Tensor, prices: Tensor, asked: int) -> None:
     left = torch.cat((torch.zeros(1, 8, dtype=torch.float64), words[:-1]))
     x = torch.cat((words, left), 1)
     q, k, v = (x @ view.double() for view in views)
-    weights = attention_weights(60 * q[-1:], k[:-1])  # (1, T)
+    weights = attention_weights(60 * q[-1:], k[:-1])  # (1, T - 1)
     answer = (weights @ v[:-1])[0]
     found = int(answer.argmax())
     if answer.sort().values[-2] > 0.9:

@@ -1,0 +1,141 @@
+"""A walk through the package that executes every shape comment in it.
+
+Every letter has its own size, so that a comment which swaps two of them is wrong.
+"""
+
+from __future__ import annotations
+
+from tests.house.shapes import Recorder
+
+B, T, H, D, V, F, L = 5, 7, 6, 4, 31, 22, 2
+C = H * D
+KV_HEADS, CONTEXT = 3, 13
+SIZES = {"B": B, "T": T, "C": C, "H": H, "D": D, "V": V, "F": F, "L": L}
+
+
+def tour(recorder: Recorder) -> None:
+    """Visit every module; `recorder` is told which sizes each stage has."""
+    for stage in (parts, models, checks, training, writing, exercises):
+        recorder.sizes = {}
+        stage(recorder)
+
+
+def parts(recorder: Recorder) -> None:
+    """The functions of attention by themselves, with other queries than keys."""
+    import torch
+
+    from llm.attention import attention, causal_mask, fused_attention
+
+    recorder.sizes = {"B": B, "T": T, "S": CONTEXT, "D": D}
+    q = torch.randn(B, H, T, D)
+    k, v = torch.randn(2, B, H, CONTEXT, D)
+    mask = torch.ones(T, CONTEXT, dtype=torch.bool)
+    attention(q, k, v, mask)
+    fused_attention(q, k, v, mask)
+    attention(q[0, 0], k[0, 0], v[0, 0])
+    causal_mask(T)
+
+
+def models(recorder: Recorder) -> None:
+    """Both architectures, heads shared or not: whole, in chunks, and one by one."""
+    import torch
+
+    from llm.model import GPTConfig, build, next_token_loss
+
+    ids = torch.randint(V, (B, T))
+    for architecture in ("gpt2", "llama"):
+        for n_kv_heads in (None, KV_HEADS):
+            config = GPTConfig(
+                architecture=architecture, vocab_size=V, context_length=CONTEXT,
+                d_model=C, n_layers=L, n_heads=H, n_kv_heads=n_kv_heads, d_ff=F,
+            )  # fmt: skip
+            model = build(config)
+            shared = (
+                H,
+                n_kv_heads or H,
+            )  # H heads, or the fewer of keys and values
+            recorder.sizes = {**SIZES, "H": shared, "S": T}
+            next_token_loss(model(ids), ids).backward()
+            caches = model.new_caches(B)
+            model(ids, None, caches)
+            recorder.sizes = {**recorder.sizes, "T": 1, "S": T + 1}
+            model(ids[:, :1], torch.full((B, 1), T), caches)
+
+
+def checks(recorder: Recorder) -> None:
+    """The invariants, on a model that keeps them."""
+    import torch
+
+    from llm import check
+    from llm.model import GPTConfig, build
+
+    torch.manual_seed(0)
+    config = GPTConfig(
+        vocab_size=V, context_length=CONTEXT, d_model=C, n_layers=L, n_heads=H
+    )
+    model = build(config)
+    ids = torch.randint(V, (B, T))
+    recorder.sizes = {"V": V, "C": C, "D": D, "T": (T, 1, T - 1)}
+    check.causality(model, ids[0], V)
+    check.gradient_causality(model, ids[0])
+    check.cache(model, ids, [T - 1, 1])
+    check.batch_order(model, ids)
+    check.initial_loss(model, ids, torch.randint(V, (B, T)), V)
+
+
+def training(recorder: Recorder) -> None:
+    """From a row of ids to a held-out loss."""
+    import torch
+
+    from llm.model import GPTConfig, build
+    from llm.train import TrainConfig, held_out_loss, train
+
+    recorder.sizes = {"B": (B, 3), "T": CONTEXT, "V": V, "n_windows": 9}
+    config = GPTConfig(
+        vocab_size=V, context_length=CONTEXT, d_model=C, n_layers=L, n_heads=H
+    )
+    model, ids = build(config), torch.randint(V, (9 * CONTEXT,))
+    train(model, ids, None, TrainConfig(steps=1, batch_size=B, device="cpu"))
+    held_out_loss(model, ids, CONTEXT, batch_size=3)
+
+
+def writing(recorder: Recorder) -> None:
+    """Several prompts at once, with and without a cache, past the context."""
+    from llm import generate
+    from llm.model import GPTConfig, build
+    from llm.tokenizers import CharacterTokenizer
+
+    tokenizer = CharacterTokenizer.train(["abcdefghijklmnopqrstuvwxyzABCDE"])
+    recorder.sizes = {"B": (B, 1, 2), "V": V}
+    config = GPTConfig(
+        vocab_size=V, context_length=CONTEXT, d_model=C, n_layers=L, n_heads=H
+    )
+    model = build(config)
+    sampler = generate.compose(
+        generate.temperature(0.9), generate.top_k(7), generate.top_p(0.9)
+    )
+    prompts = ["abc", "d", "efghij", "kl", "mnopqrst"]
+    for cached in (True, False):
+        options = {"sampler": sampler, "max_new_tokens": 8, "cached": cached}
+        generate.generate(model, tokenizer, prompts, **options)
+    generate.generate(
+        model, tokenizer, ["a"], sampler=generate.greedy, max_new_tokens=1
+    )
+
+
+def exercises(recorder: Recorder) -> None:
+    """The checkers, on right answers."""
+    import torch
+
+    from llm.exercises import chapter_08
+
+    def reverse_views(n_words):
+        own, other = torch.eye(n_words), torch.zeros(n_words, n_words)
+        return (
+            torch.cat((own, other)),
+            torch.cat((own, other)),
+            torch.cat((other, own)),
+        )
+
+    recorder.sizes = {}
+    chapter_08.reverse_views(reverse_views)
