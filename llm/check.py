@@ -139,7 +139,9 @@ def _mask_mistake(reach: Tensor) -> str:
     future = reach.triu(1)
     if torch.equal(future, torch.ones_like(reach).triu(1)):
         past = reach.tril(-1)
-        return "missing" if past.any() else "transposed"
+        return (
+            "missing, or applied after the softmax" if past.any() else "transposed"
+        )
     if not future.triu(2).any():
         return "shifted by one, so that each position sees its successor"
     return "applied to the wrong axis, or added after the softmax"

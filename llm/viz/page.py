@@ -1,0 +1,203 @@
+"""What a page shows besides plots: tokens, interactive figures, panels.
+
+A notebook is read in four places: in JupyterLab, on the site, on paper and as text.
+Each of these takes from one bundle the form that it can show.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from llm.viz.plots import visible
+
+JS = Path(__file__).parent / "js"
+SHADES = ["#CFE3F1", "#F9DDC8", "#D3ECE4", "#F4E3EC"]  # pale forms of the palette
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STRIP = "font-family:monospace;line-height:1.9"
+PNG_DPI = 200  # twice the size at which it is shown
+
+
+class Bundle:
+    """One thing to look at, in several forms: the value of a cell that ends in it.
+
+    data: MIME type -> content; metadata: MIME type -> what to know for showing it.
+    """
+
+    def __init__(
+        self, data: dict[str, Any], metadata: dict[str, Any] | None = None
+    ):
+        self.data = data
+        self.metadata = metadata or {}
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return self.data, self.metadata
+
+
+def tokens(pieces: Sequence[str]) -> Bundle:
+    """Show how a text was cut: each piece in a box, blanks to be seen.
+
+    >>> tokens(["The", " cat"]).data["text/plain"]
+    'The|␣cat'
+    """
+    shown = [visible(piece) for piece in pieces]
+    boxes = "".join(
+        f'<span style="background:{SHADES[i % len(SHADES)]};color:#111;'
+        f'border:1px solid #666;border-radius:3px;padding:0 3px;margin-right:2px">'
+        f"{html.escape(piece)}</span>"
+        for i, piece in enumerate(shown)
+    )
+    return Bundle(
+        {
+            "text/html": f'<div style="{STRIP}">{boxes}</div>',
+            "text/markdown": " ".join(map(code_span, shown)),
+            "text/plain": "|".join(shown),
+        }
+    )
+
+
+def code_span(text: str) -> str:
+    """Markdown for `text` as code, whatever backticks it holds."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, pad = "`" * (longest + 1), " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def interactive(
+    module: str | Path, state: Mapping[str, Any], *, alt: str, figure: Axes | Figure
+) -> Bundle:
+    """A figure to play with: alive in JupyterLab and on the site, printed on paper.
+
+    module: the name of a file in llm/viz/js, or the path of another; js/host.js
+    says what it may do. state: what the module gets to see: strings, finite
+    numbers, lists and dictionaries of these, tensors and arrays; numbers are
+    rounded to five digits. alt: what is to be seen, and what it shows. figure: the
+    picture for paper.
+
+    Raises `ValueError` when the module is not of the form that the host expects, or
+    the state holds a number that is not finite.
+    """
+    picture = Picture.of(figure)
+    page = (
+        f'<div class="llm-figure" role="group" aria-label="{html.escape(alt)}">'
+        f"{picture.html(alt)}"
+        f'<script type="application/json">{as_json(state)}</script></div>'
+        f"<script>{hosted(module)}</script>"
+    )
+    return picture.bundle({"text/html": page, "text/plain": alt})
+
+
+def hosted(module: str | Path) -> str:
+    """The script that brings the figure `module` to life: it, inside the host."""
+    path = Path(module) if str(module).endswith(".js") else JS / f"{module}.js"
+    source = path.read_text(encoding="utf-8")
+    body, exports = re.subn(
+        r"^export default (.+?);?\s*\Z", r"return \1;", source, flags=re.M | re.S
+    )
+    if exports != 1 or re.search(r"^(export|import)\b|</script|<!--", body, re.M):
+        raise ValueError(
+            f"{path.name} must be a plain module: no import, no other export, and "
+            "`export default { render };` as its last line"
+        )
+    host = (JS / "host.js").read_text(encoding="utf-8")
+    return host.replace("/* the module */", body)
+
+
+def as_json(state: Mapping[str, Any]) -> str:
+    """`state` as JSON that no page can take for markup, the same in every run."""
+    try:
+        text = json.dumps(
+            rounded(state), sort_keys=True, separators=(",", ":"), allow_nan=False
+        )
+    except ValueError as error:
+        raise ValueError(
+            "the state of a figure may hold finite numbers only; "
+            "leave out infinities and NaN, or give None"
+        ) from error
+    return text.replace("<", "\\u003c")
+
+
+def rounded(value: Any) -> Any:
+    """The same value with lists for tensors, and five digits to each float."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, Mapping):
+        return {str(key): rounded(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(entry) for entry in value]
+    return value
+
+
+class Picture(NamedTuple):
+    """A drawn figure: for the screen, for paper, and its width on the screen."""
+
+    png: bytes
+    pdf: bytes
+    width: int
+
+    @classmethod
+    def of(cls, figure: Axes | Figure) -> Picture:
+        """Draw the figure, and close it: a notebook shall not show it once more."""
+        figure = figure.figure if isinstance(figure, Axes) else figure
+        png, pdf = io.BytesIO(), io.BytesIO()
+        figure.savefig(png, format="png", dpi=PNG_DPI)
+        figure.savefig(pdf, format="pdf")
+        plt.close(figure)
+        pixels = int.from_bytes(
+            png.getvalue()[16:20], "big"
+        )  # where PNG says its width
+        return cls(png.getvalue(), pdf.getvalue(), pixels // 2)
+
+    def html(self, alt: str) -> str:
+        """The picture as HTML that needs no other file."""
+        source = f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+        return f'<img alt="{html.escape(alt)}" width="{self.width}" src="{source}">'
+
+    def bundle(self, data: dict[str, Any]) -> Bundle:
+        """The bundle of `data` and this picture, for where data cannot be shown."""
+        pictures = {"image/png": base64.b64encode(self.png).decode()}
+        pictures["application/pdf"] = base64.b64encode(self.pdf).decode()
+        return Bundle(data | pictures, {"image/png": {"width": self.width}})
+
+
+def panel(
+    draw: Callable[..., Axes | Figure], *, alt: str, **controls: Any
+) -> Bundle:
+    """Widgets that redraw a figure in the live kernel; a picture everywhere else.
+
+    draw: called with the values of the controls by name; returns a figure or its
+    axes. alt: what is to be seen, and what it shows. controls: ipywidgets, by the
+    names of the arguments of `draw`, in the order in which they shall stand.
+    """
+    import ipywidgets
+
+    def picture() -> Picture:
+        values = {name: control.value for name, control in controls.items()}
+        return Picture.of(draw(**values))
+
+    def redraw(change: Any) -> None:
+        image.value = picture().png
+
+    first = picture()
+    image = ipywidgets.Image(value=first.png, format="png")
+    image.layout.width, image.layout.max_width = f"{first.width}px", "100%"
+    for name, control in controls.items():
+        control.description = control.description or name
+        control.observe(redraw, names="value")
+    box = ipywidgets.VBox([*controls.values(), image])
+    view = box._repr_mimebundle_()[WIDGET]
+    return first.bundle(
+        {WIDGET: view, "text/html": first.html(alt), "text/plain": alt}
+    )
