@@ -49,7 +49,7 @@ function render({ model, el }) {
         <option value="left">its left neighbour</option></select></label></div>
     <div class="row">
       <label>Loudness <input type="range" name="loudness" min="0" max="8" step="0.1"> <output></output></label>
-      <label>Position that asks <input type="range" name="position" min="1" max="2" step="1"> <output></output></label>
+      <label>Position that asks <input type="range" name="position" min="1" max="${MOST}" step="1"> <output></output></label>
       <label><input type="checkbox" name="past"> hide the future</label></div>
     <div class="both"><div class="scroll" tabindex="0" role="region" aria-label="weights"></div>
       <div class="answer" aria-live="polite"></div></div>`;
@@ -115,7 +115,7 @@ function render({ model, el }) {
     map.replaceChildren(table(words, weights, asking));
     told.replaceChildren(answer(words, pick("tells"), weights[asking], asking));
   }
-  control.position.max = control.position.value = MOST;
+  control.position.value = MOST; // the last one, once the sentence is known
   for (const c of Object.values(control)) c.addEventListener("input", draw);
   draw();
 }
