@@ -1,0 +1,588 @@
+"""The command line: the only place that parses, prints and draws.
+
+A command is a dataclass: its fields are the options, the comments above them are
+their help, and calling it does the work. `COMMANDS` lists them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import asdict, dataclass, replace
+from io import StringIO
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+import tyro
+from torch import Tensor
+from tqdm import tqdm
+
+from llm.checkpoints import newest_checkpoint, read_json, settings_of
+from llm.corpora import load_text
+from llm.data import check_length, split
+from llm.evaluate import evaluate
+from llm.files import atomic_write
+from llm.generate import (
+    Sampler,
+    compose,
+    greedy,
+    stream,
+    temperature,
+    top_k,
+    top_p,
+)
+from llm.model import GPT, GPTConfig, build
+from llm.tokenizers import END_OF_TEXT, Tokenizer, load, train_tokenizer
+from llm.train import (
+    Record,
+    TrainConfig,
+    check_share,
+    load_model,
+    n_processes,
+    pick_device,
+    processes,
+    rank,
+    train,
+)
+
+PROGRAM = "python -m llm"
+RUNS = Path("runs")
+MODEL = GPTConfig(vocab_size=1024)
+TRAINING = TrainConfig()
+Kind = Literal["bpe", "characters", "words", "bytes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokenize:
+    """Turn text into tokens, and see how it is cut.
+
+    Train a tokenizer on a text, look at it, and keep it for `train`:
+
+        python -m llm tokenize --text book.txt --vocab-size 4096 --save book.json
+    """
+
+    # UTF-8 text: a file, a folder of .txt and .md files, or - for standard input.
+    text: str
+    # A tokenizer to cut with; None = train one on the text.
+    tokenizer: Path | None = None
+    # What a token is: bpe = pieces of words that are frequent; the others as named.
+    kind: Kind = "bpe"
+    # Entries of the vocabulary, from 257 bytes and specials up; for bpe only.
+    vocab_size: int = 1024
+    # Where to write the tokenizer, as JSON.
+    save: Path | None = None
+    # How many tokens to show, from the beginning of the text.
+    show: int = 40
+
+    def __call__(self) -> None:
+        text = load_text(self.text)
+        tokenizer = tokenizer_for(text, self, self.vocab_size)
+        ids = encode(tokenizer, text)
+        n_bytes = len(text.encode())
+        print(
+            f"{tokenizer.vocab_size:,} entries: {n_bytes:,} bytes are {len(ids):,} "
+            f"tokens, {n_bytes / len(ids):.2f} bytes per token"
+        )
+        print("|".join(repr(tokenizer.decode([i]))[1:-1] for i in ids[: self.show]))
+        if self.save:
+            tokenizer.save(self.save)
+            print(f"saved in {self.save}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a model on your text.
+
+    A megabyte takes some five minutes on a laptop; Ctrl-C saves and stops:
+
+        python -m llm train --text book.txt
+
+    Go on from where it stopped, on two processors, or with a Llama:
+
+        python -m llm train --resume
+        torchrun --nproc_per_node=2 -m llm train --text book.txt --folder runs/two
+        python -m llm train --text book.txt --folder runs/llama --architecture llama
+    """
+
+    # The text, in UTF-8: a file, a folder of .txt and .md files, or - for stdin.
+    text: str | None = None
+    # Folder for tokenizer, checkpoints, log and curve; None = runs/<name of text>.
+    folder: Path | None = None
+    # Go on with a run (None = the newest); what no option changes stays as it was.
+    resume: bool = False
+    # A trained tokenizer; None = train one on the text.
+    tokenizer: Path | None = None
+    # What a token is: bpe = frequent pieces of words; the others as named.
+    kind: Kind = "bpe"
+    # Share of the text, at its end, that is held out to measure on; usual: 0.1.
+    validation_fraction: float = 0.1
+    model: tyro.conf.OmitArgPrefixes[GPTConfig] = MODEL
+    training: tyro.conf.OmitArgPrefixes[TrainConfig] = TRAINING
+
+    def __call__(self) -> int:
+        with processes(), interruptible() as should_stop:
+            run, model, *ids = prepare(self)
+            with Progress(self.training) as progress, how_to_go_on(run):
+                records = train(
+                    model,
+                    *ids,
+                    self.training,
+                    run=run,
+                    on_record=progress,
+                    should_stop=should_stop,
+                )
+            return conclude(run, records, self.training) if rank() == 0 else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Write with a trained model.
+
+    Two ways to continue a prompt, close to what it has read and more daring:
+
+        python -m llm sample --prompt "ROMEO:" --temperature 0.7
+        python -m llm sample --prompt "ROMEO:" --temperature 1 --top-p 0.95
+    """
+
+    # Folder of the run; None = the newest in runs/.
+    folder: Path | None = None
+    # The text to continue; empty = begin a new document.
+    prompt: str = "\n"
+    # Where to end at the latest.
+    max_new_tokens: int = 300
+    # How daring: 0 = always the likeliest token, 1 = as the model says; usual: 0.8.
+    temperature: float = 0.8
+    # Choose among that many likeliest tokens; None = all.
+    top_k: int | None = None
+    # Choose among the likeliest tokens with this probability in all; None = 1.
+    top_p: float | None = None
+    # End before any of these strings; none = only at the length or a special token.
+    stop: tuple[str, ...] = ()
+    # The same seed gives the same text; None = another text each time.
+    seed: int | None = None
+    # Where to compute: auto, cpu, cuda, mps.
+    device: str = "auto"
+
+    def __call__(self) -> None:
+        model, tokenizer = open_run(self.folder, self.device)
+        pieces = stream(
+            model,
+            tokenizer,
+            self.prompt,
+            sampler=self.sampler(),
+            max_new_tokens=self.max_new_tokens,
+            stop=self.stop,
+            seed=torch.seed() % 2**32 if self.seed is None else self.seed,
+        )
+        start = self.prompt + next(pieces, "")
+        for piece in chain([start], pieces):
+            print(piece, end="", flush=True)
+        print()
+
+    def sampler(self) -> Sampler:
+        """The samplers that the options ask for, in their usual order."""
+        if self.temperature == 0:
+            return greedy
+        parts = [temperature(self.temperature)]
+        parts += [] if self.top_k is None else [top_k(self.top_k)]
+        parts += [] if self.top_p is None else [top_p(self.top_p)]
+        return compose(*parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure how well a trained model predicts a text.
+
+    On the part of its own text that was held out, and on another text:
+
+        python -m llm evaluate
+        python -m llm evaluate --text other.txt
+
+    Nats per token depend on the tokenizer. Bits per byte do not: 8 is knowing
+    nothing, gzip needs about 3 for English, a small model 2, a large one under 1.
+    """
+
+    # Folder of the run; None = the newest in runs/.
+    folder: Path | None = None
+    # The text in UTF-8: a file, a folder, or - for stdin; None = the held-out part.
+    text: str | None = None
+    # Windows that go through the model at once.
+    batch_size: int = 32
+    # Where to compute: auto, cpu, cuda, mps.
+    device: str = "auto"
+
+    def __call__(self) -> None:
+        run = self.folder or newest_run("*/checkpoint-*")
+        model, tokenizer = open_run(run, self.device)
+        text = held_out_text(run) if self.text is None else load_text(self.text)
+        ids = encode(tokenizer, text)
+        print(evaluate(model, tokenizer, ids, batch_size=self.batch_size))
+
+
+COMMANDS: dict[str, Callable[..., Callable[[], int | None]]] = {
+    "tokenize": Tokenize,
+    "train": Train,
+    "sample": Sample,
+    "evaluate": Evaluate,
+}
+
+
+# --- Texts and tokenizers ---------------------------------------------------------
+
+
+def tokenizer_for(
+    text: str, command: Tokenize | Train, vocab_size: int
+) -> Tokenizer:
+    """The tokenizer that the options name, or one trained on the text."""
+    if command.tokenizer:
+        return load(command.tokenizer)
+    size = vocab_size if command.kind == "bpe" else None
+    return train_tokenizer(command.kind, [text], size, [END_OF_TEXT])
+
+
+def encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of a text to learn from, in which `<|endoftext|>` ends a document."""
+    allowed = {END_OF_TEXT} & tokenizer.special_tokens.keys()
+    return tokenizer.encode(text, allowed_special=allowed)
+
+
+def digest(text: str) -> str:
+    """What tells a text from every other."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- The folder of a run ----------------------------------------------------------
+
+
+def prepare(command: Train) -> tuple[Path, GPT, Tensor, Tensor]:
+    """Read and check everything; when all is well, begin the folder of the run.
+
+    Returns the folder, the model, and the ids to learn from and to measure on.
+    """
+    run = free_folder(command)
+    pick_device(command.training.device)
+    check_share(command.training.batch_size)
+    text = load_text(command.text)
+    front, tail = split(text, command.validation_fraction)
+    if command.resume:
+        tokenizer = load(run / "tokenizer.json")
+    else:  # only bpe can spell a text that it has not seen
+        seen = front if command.kind == "bpe" else text
+        tokenizer = tokenizer_for(seen, command, command.model.vocab_size)
+    config = replace(command.model, vocab_size=tokenizer.vocab_size)
+    ids = torch.tensor(encode(tokenizer, front))
+    validation_ids = torch.tensor(encode(tokenizer, tail))
+    check_length(ids, config.context_length)
+    check_length(validation_ids, 1)
+    write_run(run, tokenizer, replace(command, model=config), digest(text))
+    torch.manual_seed(command.training.seed)
+    return run, build(config), ids, validation_ids
+
+
+def free_folder(command: Train) -> Path:
+    """Where the run goes. Raises `ValueError` if something else is there."""
+    if command.text is None:
+        raise ValueError("--text is missing: name a file, a folder, or - for stdin")
+    if command.text == "-" and n_processes() > 1:
+        raise ValueError("--text - can be read by one process only; name a file")
+    run = command.folder or RUNS / (Path(command.text).stem.strip("-") or "text")
+    if not command.resume and run.exists() and not unused(run):
+        raise ValueError(
+            f"{run} is in use; go on with it by --resume, or choose another folder "
+            f"with --folder"
+        )
+    return run
+
+
+def unused(folder: Path) -> bool:
+    """Is there nothing in a folder but what a run killed at its start may leave?"""
+    names = {path.name for path in folder.iterdir()}
+    return all(name == "tokenizer.json" or name.startswith(".") for name in names)
+
+
+def write_run(run: Path, tokenizer: Tokenizer, command: Train, text: str) -> None:
+    """Keep what it takes to go on, in `tokenizer.json` and `config.json`.
+
+    Raises `ValueError` where a run goes on with another text or another model.
+    """
+    values = {**asdict(command), "text_sha256": text}
+    del values["folder"], values["resume"]
+    if command.resume:
+        refuse_changes(read_json(run / "config.json"), values)
+    if n_processes() > 1:
+        dist.barrier()  # nobody writes before everybody has checked
+    if rank() == 0:
+        run.mkdir(parents=True, exist_ok=True)
+        tokenizer.save(run / "tokenizer.json")
+        with atomic_write(run / "config.json", "w") as file:
+            json.dump(values, file, indent=2, default=str)
+
+
+def refuse_changes(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raises `ValueError` if the text or the shape of the model is another one."""
+    if before["text_sha256"] != now["text_sha256"]:
+        raise ValueError(
+            f"{now['text']} is not the text that the run began with; give that "
+            f"one, or begin a new run with --folder"
+        )
+    for name, value in now["model"].items():
+        if value != before["model"][name]:
+            raise ValueError(
+                f"{name}={value}, but the run has {name}={before['model'][name]}: "
+                f"a model keeps its shape; leave the option out, or begin another "
+                f"run with --folder"
+            )
+
+
+def saved(run: Path) -> Train:
+    """The command that began a run. Raises `ValueError` if there is none."""
+    if not (run / "config.json").exists():
+        raise ValueError(
+            f"there is no run in {run} to resume; begin it with --text"
+        )
+    values = read_json(run / "config.json")
+    del values["text_sha256"]
+    values["model"] = settings_of(GPTConfig, values["model"])
+    values["training"] = settings_of(TrainConfig, values["training"])
+    values["tokenizer"] = values["tokenizer"] and Path(values["tokenizer"])
+    return settings_of(Train, {**values, "folder": run})
+
+
+def newest_run(pattern: str) -> Path:
+    """The folder in runs/ with the newest file of that name."""
+    found = sorted(RUNS.glob(pattern), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise ValueError(
+            f"there is no trained model in {RUNS}/; make one with: "
+            f"python -m llm train --text book.txt"
+        )
+    return found[-1].parent
+
+
+def open_run(run: Path | None, device: str) -> tuple[GPT, Tokenizer]:
+    """The model of a run in its newest whole state, and the tokenizer."""
+    run = run or newest_run("*/checkpoint-*")
+    folder = newest_checkpoint(run)
+    if folder is None:
+        raise ValueError(
+            f"there is no whole checkpoint in {run}; train it with: "
+            f"python -m llm train --text book.txt --folder {run}"
+        )
+    return load_model(folder).to(pick_device(device)), load(run / "tokenizer.json")
+
+
+def held_out_text(run: Path) -> str:
+    """The part of a run's text that it was not trained on."""
+    values = read_json(run / "config.json")
+    text = load_text(values["text"])
+    if digest(text) != values["text_sha256"]:
+        raise ValueError(
+            f"{values['text']} has changed since; name a text with --text"
+        )
+    return split(text, values["validation_fraction"])[1]
+
+
+# --- What the reader sees ---------------------------------------------------------
+
+
+class Progress:
+    """Shows how the training goes: a bar in a terminal, elsewhere a line now and
+    then."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.n_steps = config.steps
+        self.held_out = ""
+        self.bar: tqdm | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, record: Record) -> None:
+        """Take in a new record of the log."""
+        if rank() > 0:
+            return
+        if self.bar is None:
+            done = record["step"] - 1
+            self.bar = tqdm(
+                total=self.n_steps, initial=done, disable=None, unit="step"
+            )
+            self.began = time.monotonic(), done
+        if "validation_loss" in record:
+            self.held_out = f"held out {record['validation_loss']:.3f}, "
+        self.bar.set_postfix_str(self.line(record), refresh=False)
+        self.bar.update()
+        if self.bar.disable and "validation_loss" in record:
+            print(self.plain(record), file=sys.stderr)
+
+    def line(self, record: Record) -> str:
+        return (
+            f"loss {record['loss']:.3f}, {self.held_out}"
+            f"{record['tokens_per_second']:,} tokens/s"
+        )
+
+    def plain(self, record: Record) -> str:
+        began, done = self.began
+        left = (time.monotonic() - began) / (record["step"] - done)
+        left *= self.n_steps - record["step"]
+        return (
+            f"step {record['step']}/{self.n_steps}: {self.line(record)}, "
+            f"{tqdm.format_interval(left)} left"
+        )
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C ask for a stop after the update in hand; a second one stops at
+    once."""
+    pressed = []
+
+    def note(number: int, frame: object) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.getsignal(signal.SIGINT)
+    if n_processes() == 1:  # several processes could not agree on a step
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def how_to_go_on(run: Path) -> Iterator[None]:
+    """Add to the message of a full disk what is safe, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"{reason(error)}; the last checkpoint is safe: make room, go on with "
+            f"{resume_command(run)}"
+        ) from error
+
+
+def resume_command(run: Path) -> str:
+    return f"python -m llm train --resume --folder {run}"
+
+
+def conclude(run: Path, records: list[Record], config: TrainConfig) -> int:
+    """Draw the curve, say what was reached and what comes next."""
+    from llm.viz import curve
+
+    curve(records, run / "curve.png")
+    done = records[-1]["step"]
+    if done < config.steps:
+        print(
+            f"stopped after {done} of {config.steps} steps, and saved; go on with"
+        )
+        print(f"    {resume_command(run)}")
+        return 130
+    measured = [r for r in records if "validation_loss" in r][-1]
+    loss = measured["validation_loss"]
+    error = measured.get("validation_standard_error", math.nan)
+    print(
+        f"held-out loss after {done} steps: {loss:.3f} ± {error:.3f} nats per token"
+    )
+    print(f"{run} has the checkpoints, the log and the curve; write with")
+    print(f"    python -m llm sample --folder {run}")
+    return 0
+
+
+# --- From words to commands -------------------------------------------------------
+
+
+class Usage(ValueError):
+    """The options are not understood."""
+
+
+def parse(argv: Sequence[str]) -> Callable[[], int | None]:
+    """The command that the words ask for. Raises `Usage` where they make no sense.
+
+    When a run goes on, its own settings stand where no option is given.
+    """
+    command = understood(
+        tyro.extras.subcommand_cli_from_dict, COMMANDS, args=argv, prog=PROGRAM
+    )
+    if not (isinstance(command, Train) and command.resume):
+        return command
+    before = saved(command.folder or newest_run("*/config.json"))
+    return understood(
+        tyro.cli, Train, args=argv[1:], prog=f"{PROGRAM} train", default=before
+    )
+
+
+def understood(parser: Callable, *args: Any, **options: Any) -> Any:
+    """What the parser returns; its complaints become a `Usage` of one line."""
+    complaint = StringIO()
+    try:
+        with redirect_stderr(complaint):
+            return parser(*args, config=(tyro.conf.FlagCreatePairsOff,), **options)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise Usage(without_frame(complaint.getvalue())) from stop
+
+
+def without_frame(complaint: str) -> str:
+    """Of tyro's framed message the part that says what is wrong, in one line."""
+    lines = (line.strip(" │╰╯") for line in complaint.splitlines()[1:])
+    parts = re.split(r"[-─]{9,}", " ".join(lines))
+    first, *others = (part.strip() for part in parts if part.strip())
+    first = re.sub(r"Error parsing __\S+ ", "", first)
+    return " ".join([first, *(p for p in others if p.startswith("Available"))])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. Returns 0; 1 for bad input, 2 for bad options, 130 after
+    Ctrl-C; what went wrong is said in one line."""
+    try:
+        code = parse(sys.argv[1:] if argv is None else argv)() or 0
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return complain("stopped", 130)
+    except BrokenPipeError:  # whoever reads has read enough
+        return complain("", 0)
+    except Usage as error:
+        return complain(f"{error} (see {PROGRAM} --help)", 2)
+    except (ValueError, OSError, torch.OutOfMemoryError) as error:
+        return complain(reason(error), 1)
+
+
+def reason(error: Exception) -> str:
+    """What an error says, without numbers and the names of temporary files."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    path = Path(error.filename or "")
+    where = path.parent if path.name.startswith(".") else path
+    return f"{error.strerror}: {where}" if error.filename else error.strerror
+
+
+def complain(what: str, code: int) -> int:
+    """Say it in one line on standard error; return the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:  # or Python would complain about it once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if what:
+        print(f"error: {' '.join(what.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

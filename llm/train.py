@@ -1,0 +1,540 @@
+"""Lower the loss: the loop, held-out loss, exact resume, several processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from llm.checkpoints import (
+    delete_leftovers,
+    load_checkpoint,
+    newest_checkpoint,
+    read_description,
+    save_checkpoint,
+    settings_of,
+)
+from llm.data import Batches
+from llm.files import atomic_write
+from llm.model import GPT, GPTConfig, build, next_token_loss
+from llm.optim import clip_gradients, parameter_groups, warmup_cosine
+
+IGNORE = -100  # a target that does not count
+DTYPES = ("auto", "float32", "bfloat16")
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How to train. Contradictions raise `ValueError` with both numbers."""
+
+    # Updates to make in all; more is better until the held-out loss turns.
+    steps: int = 2000
+    # B: windows in one update, over all processes; usual: 16 to 512.
+    batch_size: int = 32
+    # Windows that go through the model at once; the gradients of one update add up.
+    # None = the whole batch; lower it when memory runs out.
+    micro_batch_size: int | None = None
+    # Highest learning rate; usual: 1e-2 for a toy, 3e-4 for 100 M parameters.
+    learning_rate: float = 3e-3
+    # Learning rate at the end; None = a tenth of the highest.
+    min_learning_rate: float | None = None
+    # Updates until the highest rate is reached; None = a twentieth of the steps.
+    warmup_steps: int | None = None
+    # How fast matrices shrink, per update and learning rate; usual: 0 to 0.1.
+    weight_decay: float = 0.1
+    # AdamW's memory of the gradient, from 0 up to 1.
+    beta1: float = 0.9
+    # AdamW's memory of the squared gradient, from 0 up to 1.
+    beta2: float = 0.95
+    # Longest gradient that is not shrunk; usual: 1.
+    clip_norm: float = 1.0
+    # Where the order of the windows and the dropout begin; any number from 0.
+    seed: int = 0
+    # Updates from one look at the held-out text to the next.
+    evaluate_every: int = 250
+    # Most windows of the held-out text to look at while training.
+    evaluation_windows: int = 200
+    # Updates from one checkpoint to the next; there is always one at the end.
+    checkpoint_every: int = 250
+    # Checkpoints to keep; older ones are deleted.
+    keep_checkpoints: int = 2
+    # Where to compute: auto, cpu, cuda, mps.
+    device: str = "auto"
+    # Numbers of the forward pass; auto = bfloat16 on a GPU that has it.
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            least = 0 if field.name in ("seed", "warmup_steps") else 1
+            if "int" in str(field.type) and value is not None and value < least:
+                raise ValueError(f"{field.name}={value} must be at least {least}")
+        top = self.learning_rate
+        limits = {
+            "learning_rate": (top > 0, "above 0"),
+            "min_learning_rate": (0 <= self.lowest_rate <= top, f"from 0 to {top}"),
+            "warmup_steps": (
+                self.n_warmup < self.steps,
+                f"below steps={self.steps}",
+            ),
+            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "beta1": (0 <= self.beta1 < 1, "at least 0 and below 1"),
+            "beta2": (0 <= self.beta2 < 1, "at least 0 and below 1"),
+            "clip_norm": (self.clip_norm > 0, "above 0"),
+            "dtype": (self.dtype in DTYPES, f"one of {', '.join(DTYPES)}"),
+        }
+        for name, (fine, wanted) in limits.items():
+            if not fine:
+                raise ValueError(f"{name}={getattr(self, name)} must be {wanted}")
+
+    @property
+    def lowest_rate(self) -> float:
+        """The learning rate at the end."""
+        given = self.min_learning_rate
+        return self.learning_rate / 10 if given is None else given
+
+    @property
+    def n_warmup(self) -> int:
+        """Updates until the learning rate is highest."""
+        given = self.warmup_steps
+        return self.steps // 20 if given is None else given
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the update that follows `step` updates."""
+        return warmup_cosine(
+            step,
+            peak=self.learning_rate,
+            minimum=self.lowest_rate,
+            warmup_steps=self.n_warmup,
+            n_steps=self.steps,
+        )
+
+
+# --- The loop ---------------------------------------------------------------------
+
+
+def train(
+    model: GPT,
+    ids: Tensor,
+    validation_ids: Tensor | None,
+    config: TrainConfig,
+    *,
+    run: Path | None = None,
+    on_record: Callable[[Record], None] = lambda record: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> list[Record]:
+    """Update a model until `config.steps` updates are made; where the run has a
+    checkpoint, go on from the newest.
+
+    ids, validation_ids: integers (N,), to learn from and to measure on; None = do
+    not measure. run: folder for the log and the checkpoints; None = leave nothing
+    on disk. on_record: called with each new record. should_stop: asked after each
+    update; yes = save and return early.
+
+    Returns one record per update, from the first on: step, loss (nats per token),
+    learning_rate, grad_norm, tokens (so far), tokens_per_second and, where it was
+    measured, validation_loss with validation_standard_error.
+
+    Raises `ValueError` for a text shorter than the context, a batch that the
+    processes cannot share, a checkpoint of another model, or a loss that is no
+    longer a number.
+    """
+    model.to(pick_device(config.device)).train()
+    optimizer = adamw(model, config)
+    context_length = model.config.context_length
+    batches = Batches(ids, context_length, config.batch_size, config.seed)
+    share_weights(model)
+    done = resume(run, model, optimizer)
+    log = Log(run, done)
+    for step in range(done, config.steps):
+        record = timed_step(model, optimizer, batches.batch(step), step, config)
+        record |= held_out_record(model, validation_ids, step + 1, config)
+        log.write(record)
+        on_record(record)
+        stop = should_stop()
+        if stop or due(step + 1, config.checkpoint_every, config):
+            save(run, step + 1, model, optimizer, config)
+        if stop:
+            break
+    return log.records
+
+
+def resume(run: Path | None, model: nn.Module, optimizer: Optimizer) -> int:
+    """Go back to the newest whole checkpoint of a run.
+
+    Returns how many updates it has seen; 0 where there is none.
+    """
+    if run is None:
+        return 0
+    if rank() == 0:
+        run.mkdir(parents=True, exist_ok=True)
+        delete_leftovers(run)
+    newest = newest_checkpoint(run)
+    return load_checkpoint(newest, model, optimizer) if newest else 0
+
+
+def save(
+    run: Path | None,
+    step: int,
+    model: GPT,
+    optimizer: Optimizer,
+    config: TrainConfig,
+) -> None:
+    """Write a checkpoint, if there is a run to write it to and we are process 0."""
+    if run and rank() == 0:
+        settings = {
+            "model": asdict(model.config),
+            "training": asdict(config),
+            "tokenizer": "tokenizer.json",
+        }
+        keep = config.keep_checkpoints
+        save_checkpoint(run, step, model, optimizer, settings, keep)
+
+
+def load_model(folder: Path) -> GPT:
+    """The model that a checkpoint folder describes, ready to be used.
+
+    Raises `ValueError` for a checkpoint that is cut or describes another model.
+    """
+    description = read_description(folder)
+    model = build(settings_of(GPTConfig, description["model"]))
+    load_checkpoint(folder, model)
+    return model.eval()
+
+
+def due(step: int, every: int, config: TrainConfig) -> bool:
+    """Is it time? Every so many steps, and at the end."""
+    return step % every == 0 or step == config.steps
+
+
+def training_step(
+    model: nn.Module,
+    optimizer: Optimizer,
+    x: Tensor,
+    y: Tensor,
+    config: TrainConfig,
+) -> tuple[Tensor, Tensor]:
+    """One update: forward, backward, clip, step.
+
+    The loss of the whole batch is a sum over tokens divided by their number. So is
+    the gradient, however the batch is cut: into micro-batches one after another, or
+    into the shares of several processes.
+
+    x, y: integers (B, T), this process's share; targets equal to −100 do not count.
+    Returns the loss (nats per token, over all shares) and the length of the
+    gradient before clipping.
+    """
+    n_targets = summed((y != IGNORE).sum()).clamp(min=1)
+    loss = torch.zeros((), device=x.device)
+    size = config.micro_batch_size or len(x)
+    for some_x, some_y in zip(x.split(size), y.split(size), strict=True):
+        with autocast(x.device, config.dtype):
+            logits = model(some_x)  # (B, T, V)
+        part = next_token_loss(logits, some_y, IGNORE, "sum") / n_targets
+        part.backward()
+        loss += part.detach()
+    sum_gradients(model)
+    grad_norm = clip_gradients(model.parameters(), config.clip_norm)
+    optimizer.step()
+    optimizer.zero_grad()
+    return summed(loss), grad_norm
+
+
+def timed_step(
+    model: GPT,
+    optimizer: Optimizer,
+    batch: tuple[Tensor, Tensor],
+    step: int,
+    config: TrainConfig,
+) -> Record:
+    """Make the update that follows `step` updates, and write down how it went.
+
+    Raises `ValueError` when the loss or its gradient is no longer a number.
+    """
+    began = time.perf_counter()
+    device = next(model.parameters()).device
+    x, y = (my_share(part).to(device) for part in batch)  # (B, T)
+    set_rate(optimizer, config.rate(step))
+    seed_dropout(config.seed, step)
+    loss, grad_norm = (
+        float(n) for n in training_step(model, optimizer, x, y, config)
+    )
+    if not math.isfinite(loss + grad_norm):
+        raise ValueError(
+            f"the loss is {loss} at step {step + 1}, gradient {grad_norm}; lower "
+            f"learning_rate={config.learning_rate}, or lengthen the warm-up"
+        )
+    n_tokens = batch[0].numel()
+    return {
+        "step": step + 1,
+        "loss": loss,
+        "learning_rate": config.rate(step),
+        "grad_norm": grad_norm,
+        "tokens": (step + 1) * n_tokens,
+        "tokens_per_second": round(n_tokens / (time.perf_counter() - began)),
+    }
+
+
+def adamw(model: nn.Module, config: TrainConfig) -> AdamW:
+    """The optimizer of a configuration; vectors are spared the weight decay."""
+    return AdamW(
+        parameter_groups(model, config.weight_decay),
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+    )
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Give all parameter groups the same learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def seed_dropout(seed: int, step: int) -> None:
+    """Make the dropout of a step a function of (seed, step, process), so that there
+    is no state of a random generator to be saved."""
+    mixed = np.random.SeedSequence([seed, step, rank()])
+    torch.manual_seed(int(mixed.generate_state(1)[0]))
+
+
+# --- Where to compute -------------------------------------------------------------
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of that name; for "auto" a GPU if there is one.
+
+    Raises `ValueError` for a device that this machine has not.
+    """
+    if name == "auto" and torch.cuda.is_available():
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    elif name == "auto":
+        name = "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device={name!r} is not to be had on this machine; take auto or cpu"
+        ) from error
+
+
+def autocast(device: torch.device, dtype: str) -> AbstractContextManager:
+    """Matrix products in bfloat16 where that pays: on a GPU that has it, or where
+    asked for. The weights stay float32."""
+    if dtype == "auto":
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        dtype = "bfloat16" if fast else "float32"
+    if dtype == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+# --- Several processes, each with its share of every batch ------------------------
+
+
+@contextmanager
+def processes() -> Iterator[None]:
+    """Join the other processes that `torchrun` started; alone, do nothing."""
+    if "LOCAL_RANK" not in os.environ:
+        yield
+        return
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def n_processes() -> int:
+    """How many processes train together: 1 unless `torchrun` started more."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this process, from 0. Only process 0 writes files."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def my_share(batch: Tensor) -> Tensor:
+    """The rows of a global batch that this process works on.
+
+    batch: (B, T). Returns (B / n_processes, T). Raises what `check_share` raises.
+    """
+    check_share(len(batch))
+    return batch.chunk(n_processes())[rank()]
+
+
+def check_share(batch_size: int) -> None:
+    """Raises `ValueError` when the processes cannot share a batch equally."""
+    n = n_processes()
+    if batch_size % n:
+        raise ValueError(
+            f"batch_size={batch_size} cannot be shared equally by {n} processes; "
+            f"choose a multiple of {n}"
+        )
+
+
+def summed(number: Tensor) -> Tensor:
+    """The sum of a number over all processes."""
+    if n_processes() > 1:
+        dist.all_reduce(number)
+    return number
+
+
+def sum_gradients(model: nn.Module) -> None:
+    """Add up the gradients of all processes, in one message; each gets the sum."""
+    if n_processes() == 1:
+        return
+    gradients = [p.grad for p in model.parameters() if p.requires_grad]
+    message = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(message)
+    sizes = [g.numel() for g in gradients]
+    for gradient, part in zip(gradients, message.split(sizes), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def share_weights(model: nn.Module) -> None:
+    """Give every process the weights of process 0."""
+    if n_processes() > 1:
+        for parameter in model.parameters():
+            dist.broadcast(parameter.data, src=0)
+
+
+# --- Held-out loss ----------------------------------------------------------------
+
+
+@torch.inference_mode()
+def held_out_loss(
+    model: nn.Module,
+    ids: Tensor,
+    context_length: int,
+    *,
+    batch_size: int = 32,
+    max_windows: int | None = None,
+) -> tuple[float, float]:
+    """How surprised a model is by text it was not trained on, and how sure we are.
+
+    Every token but the first is predicted once, from what stands before it in its
+    window; the windows do not overlap.
+
+    ids: integers (N,), where the model is. max_windows: look at no more windows
+    than that, spread evenly. Returns the mean and its standard error, in nats per
+    token, the windows counted as independent; one window alone has no standard
+    error (nan). Raises `ValueError` for fewer than two ids.
+    """
+    x, y = windows(ids, context_length, max_windows)
+    was_training = model.training
+    model.eval()
+    losses = []
+    for some_x, some_y in zip(
+        x.split(batch_size), y.split(batch_size), strict=True
+    ):
+        loss = next_token_loss(model(some_x), some_y, IGNORE, "none")
+        losses.append(loss.view_as(some_y).sum(1).cpu())
+    model.train(was_training)
+    return mean_and_error(torch.cat(losses), (y != IGNORE).sum(1).cpu())
+
+
+def windows(
+    ids: Tensor, context_length: int, max_windows: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Cut a row of ids into windows; the last is filled up with targets that do not
+    count.
+
+    Returns x, y: integers (n_windows, T). Raises `ValueError` for fewer than two
+    ids.
+    """
+    if len(ids) < 2:
+        raise ValueError(
+            f"{len(ids)} tokens are too few to measure a loss on: it takes 2 at "
+            f"least, one to read and one to predict"
+        )
+    spare = -(len(ids) - 1) % context_length
+    x = F.pad(ids[:-1], (0, spare)).view(-1, context_length)  # (n_windows, T)
+    y = F.pad(ids[1:], (0, spare), value=IGNORE).view_as(x)  # (n_windows, T)
+    stride = -(-len(x) // (max_windows or len(x)))
+    return x[::stride], y[::stride]
+
+
+def mean_and_error(sums: Tensor, counts: Tensor) -> tuple[float, float]:
+    """The mean of what was summed window by window, and its standard error.
+
+    sums, counts: (n,), of each window. Where all counts are equal, this is the
+    standard deviation of the means over √n.
+
+    **Source:** Cochran (1977), section 2.11, for an unlimited population.
+    """
+    sums = sums.double()
+    n, mean = len(sums), sums.sum() / counts.sum()
+    if n == 1:
+        return float(mean), math.nan
+    spread = (sums - mean * counts).square().sum() * n / (n - 1)
+    return float(mean), float(spread.sqrt() / counts.sum())
+
+
+def held_out_record(
+    model: GPT, ids: Tensor | None, step: int, config: TrainConfig
+) -> Record:
+    """The held-out part of a record; empty when it is not due, or not our task."""
+    if ids is None or rank() > 0 or not due(step, config.evaluate_every, config):
+        return {}
+    device = next(model.parameters()).device
+    with autocast(device, config.dtype):
+        loss, error = held_out_loss(
+            model,
+            ids.to(device),
+            model.config.context_length,
+            batch_size=config.micro_batch_size or config.batch_size,
+            max_windows=config.evaluation_windows,
+        )
+    errors = {} if math.isnan(error) else {"validation_standard_error": error}
+    return {"validation_loss": loss, **errors}
+
+
+# --- The log ----------------------------------------------------------------------
+
+
+class Log:
+    """One line of JSON per update, in step with the checkpoints.
+
+    run: the folder of `log.jsonl`; None = keep the records in memory only. done:
+    updates in the checkpoint we go on from; what was written down after it is
+    dropped, because it will be done again.
+    """
+
+    def __init__(self, run: Path | None, done: int) -> None:
+        path = run / "log.jsonl" if run else None
+        self.records = [r for r in read_log(path) if r["step"] <= done]
+        self.path = path if rank() == 0 else None
+        if self.path:
+            with atomic_write(self.path, "w") as file:
+                file.writelines(json.dumps(r) + "\n" for r in self.records)
+
+    def write(self, record: Record) -> None:
+        """Append a record; no other line of the file is touched."""
+        self.records.append(record)
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+
+
+def read_log(path: Path | None) -> list[Record]:
+    """The records of a log; a last line that was cut short is left out."""
+    if not path or not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]

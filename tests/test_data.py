@@ -1,0 +1,143 @@
+"""From text to batches: nothing is lost, shifted wrongly, or left to chance."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm.data import Batches, LanguageModelDataset, split, window
+from llm.tokenizers import CharacterTokenizer
+
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
+
+TEXT = "abcdefghijklmnopqrstuvwxyz"
+LETTERS = CharacterTokenizer.train([TEXT])
+
+
+@given(st.integers(2, 500), st.floats(0.01, 0.99))
+def test_split_loses_nothing_and_keeps_the_order(n, fraction):
+    whole = list(range(n))
+    try:
+        front, tail = split(whole, fraction)
+    except ValueError:
+        assert round(n * fraction) in (0, n)
+    else:
+        assert front + tail == whole
+        assert len(tail) == round(n * fraction) > 0
+
+
+def test_split_works_alike_on_text_and_ids():
+    front, tail = split(TEXT, 0.1)
+    assert (front, tail) == ("abcdefghijklmnopqrstuvw", "xyz")
+    assert [len(part) for part in split(torch.arange(26), 0.1)] == [23, 3]
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.001, 1.0, 1.5, -0.1])
+def test_split_refuses_to_leave_a_side_empty(fraction):
+    with pytest.raises(ValueError, match=f"validation_fraction={fraction} of 26"):
+        split(TEXT, fraction)
+
+
+@given(st.integers(1, 25), st.none() | st.integers(1, 30))
+def test_targets_are_the_inputs_shifted_by_one(context_length, stride):
+    dataset = LanguageModelDataset(TEXT, LETTERS, context_length, stride)
+    assert len(dataset) >= 1
+    for i, (x, y) in enumerate(dataset):
+        first = i * (stride or context_length)
+        assert x.tolist() == list(range(first, first + context_length))
+        assert torch.equal(y, x + 1)  # the letters have their place in the alphabet
+
+
+@given(st.integers(1, 25), st.none() | st.integers(1, 30))
+def test_there_is_no_room_for_one_more_window(context_length, stride):
+    dataset = LanguageModelDataset(TEXT, LETTERS, context_length, stride)
+    next_start = len(dataset) * (stride or context_length)
+    assert next_start + context_length + 1 > len(TEXT)
+
+
+@given(st.integers(1, 25))
+def test_every_token_that_fits_is_a_target_once(context_length):
+    dataset = LanguageModelDataset(TEXT, LETTERS, context_length)
+    targets = [int(t) for _, y in dataset for t in y]
+    assert targets == list(range(1, len(dataset) * context_length + 1))
+
+
+def test_a_dataset_stops_at_its_end():
+    dataset = LanguageModelDataset(TEXT, LETTERS, 5)
+    with pytest.raises(IndexError, match="window 5 of 5"):
+        dataset[5]
+
+
+@pytest.mark.parametrize("make", [
+    lambda: LanguageModelDataset("abc", LETTERS, 3),
+    lambda: Batches(torch.arange(3), 3, 2, seed=0),
+])  # fmt: skip
+def test_a_text_shorter_than_a_window_is_refused(make):
+    with pytest.raises(ValueError, match="3 tokens, but context_length=3 needs at"):
+        make()
+
+
+@given(
+    st.integers(2, 300),
+    st.integers(1, 40),
+    st.integers(1, 9),
+    st.integers(0, 2**32),
+    st.integers(0, 50),
+)
+def test_a_batch_depends_on_seed_and_step_alone(n, t, b, seed, step):
+    t = min(t, n - 1)
+    ids = torch.arange(n)
+    used, fresh = Batches(ids, t, b, seed), Batches(ids, t, b, seed)
+    for before in (step + 3, 0, step + 1):
+        used.batch(before)
+    x, y = used.batch(step)
+    assert x.shape == y.shape == (b, t)
+    assert torch.equal(y, x + 1)
+    assert all(map(torch.equal, (x, y), fresh.batch(step)))
+
+
+@given(st.integers(2, 400), st.integers(1, 30), st.integers(0, 5))
+def test_once_through_the_text_no_window_overlaps_another(n, t, seed):
+    t = min(t, n - 1)
+    batches = Batches(torch.arange(n), t, 1, seed)
+    for epoch in range(3):
+        steps = range(epoch * batches.n_windows, (epoch + 1) * batches.n_windows)
+        read = torch.cat([batches.batch(step)[0].flatten() for step in steps])
+        assert len(read.unique()) == len(read) >= n - 1 - 2 * t
+
+
+def test_every_position_of_the_text_can_begin_a_window():
+    batches = Batches(torch.arange(41), 4, 1, seed=0)
+    starts = {int(s) % 4 for epoch in range(30) for s in batches.starts(epoch)}
+    assert starts == {0, 1, 2, 3}
+
+
+def test_seeds_and_epochs_give_different_orders():
+    orders = {
+        tuple(Batches(torch.arange(500), 4, 1, seed).starts(epoch))
+        for seed in range(4)
+        for epoch in range(4)
+    }
+    assert len(orders) == 16
+
+
+def test_ids_may_stay_in_a_file(tmp_path):
+    path = tmp_path / "ids.bin"
+    torch.arange(100, dtype=torch.int16).numpy().tofile(path)
+    mapped = torch.from_file(str(path), size=100, dtype=torch.int16)
+    x, y = Batches(mapped, 8, 4, seed=1).batch(7)
+    expected = Batches(torch.arange(100), 8, 4, seed=1).batch(7)
+    assert x.dtype == y.dtype == torch.long
+    assert all(map(torch.equal, (x, y), expected))
+
+
+@pytest.mark.parametrize(("size", "seed"), [(0, 0), (4, -1)])
+def test_a_batch_size_or_seed_out_of_range_is_refused(size, seed):
+    with pytest.raises(ValueError, match=f"batch_size={size} .* seed={seed}"):
+        Batches(torch.arange(100), 8, size, seed)
+
+
+def test_a_window_is_a_piece_of_the_row():
+    x, y = window(torch.tensor([5, 6, 7, 8]), 1, 2)
+    assert (x.tolist(), y.tolist()) == ([6, 7], [7, 8])

@@ -1,0 +1,129 @@
+"""Two processes that share every batch make the updates that one makes alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import llm.train
+from llm.__main__ import main
+from llm.train import IGNORE, my_share, read_log
+
+SETTINGS = """
+    --kind characters --context-length 8 --d-model 16 --n-layers 1 --n-heads 2
+    --batch-size 6 --micro-batch-size 2 --learning-rate 0.01 --evaluate-every 4
+    --device cpu --steps
+"""
+
+
+def text_file(folder):
+    path = folder / "text.txt"
+    path.write_text("the cat sat on the mat, and the dog sat on the cat. " * 20)
+    return path
+
+
+def torchrun(*arguments):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node=2", "-m", "llm", *arguments]
+    root = str(Path(llm.train.__file__).parents[1])
+    here = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
+    return subprocess.run(
+        command, env=here, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The same training by one process, and by two."""
+    folder = tmp_path_factory.mktemp("runs")
+    train = ["train", "--text", str(text_file(folder)), *SETTINGS.split(), "12"]
+    result = torchrun(*train, "--folder", str(folder / "two"))
+    assert result.returncode == 0, result.stderr
+    assert main([*train, "--folder", str(folder / "one")]) == 0
+    return folder / "one", folder / "two", result
+
+
+def losses(run):
+    names = ("loss", "grad_norm", "validation_loss")
+    return [
+        r[name] for r in read_log(run / "log.jsonl") for name in names if name in r
+    ]
+
+
+def test_two_processes_have_the_losses_of_one(runs):
+    one, two, _ = runs
+    assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+
+
+def test_only_the_first_process_writes_and_speaks(runs):
+    one, two, result = runs
+    assert [r["step"] for r in read_log(two / "log.jsonl")] == list(range(1, 13))
+    files = [
+        sorted(str(p.relative_to(run)) for p in run.rglob("*"))
+        for run in (one, two)
+    ]
+    assert files[0] == files[1]
+    assert result.stdout.count("held-out loss after 12 steps") == 1
+    assert result.stderr.count("step 4/12") == 1
+
+
+def test_what_two_began_one_can_go_on_with(runs):
+    for run in runs[:2]:
+        assert (
+            main(["train", "--resume", "--folder", str(run), "--steps", "16"]) == 0
+        )
+    one, two, _ = runs
+    assert len(read_log(two / "log.jsonl")) == 16
+    assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_the_shares_of_a_batch_are_the_batch(monkeypatch, n):
+    monkeypatch.setattr(llm.train, "n_processes", lambda: n)
+    batch = torch.arange(30).view(6, 5)
+    shares = []
+    for rank in range(n):
+        monkeypatch.setattr(llm.train, "rank", lambda rank=rank: rank)
+        shares.append(my_share(batch))
+    assert {len(share) for share in shares} == {6 // n}
+    assert torch.equal(torch.cat(shares), batch)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
+    monkeypatch.setattr(llm.train, "n_processes", lambda: 4)
+    with pytest.raises(
+        ValueError, match=r"batch_size=6 .* by 4 processes; .* of 4"
+    ):
+        my_share(torch.zeros(6, 5))
+
+
+def test_processes_with_unequal_numbers_of_targets_still_make_one_mean(monkeypatch):
+    """The sum over processes, played by hand: what one process adds up locally must
+    be its part of the gradient of the whole."""
+    targets = torch.tensor([[3, 4, 5], [6, IGNORE, IGNORE]])
+    monkeypatch.setattr(llm.train, "summed", lambda n: (targets != IGNORE).sum())
+    weight = torch.nn.Parameter(torch.randn(7, 7))
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = weight
+
+        def forward(self, x):
+            return self.weight[x]
+
+    inputs = torch.tensor([[0, 1, 2], [3, 4, 5]])
+    whole = torch.nn.functional.cross_entropy(
+        weight[inputs].flatten(0, 1), targets.flatten(), ignore_index=IGNORE
+    )
+    (wanted,) = torch.autograd.grad(whole, weight)
+    before = weight.detach().clone()
+    config = llm.train.TrainConfig(clip_norm=1e9)
+    for row in range(2):
+        descent = torch.optim.SGD([weight], lr=1.0)
+        x, y = inputs[row : row + 1], targets[row : row + 1]
+        llm.train.training_step(Model(), descent, x, y, config)
+    torch.testing.assert_close(before - weight.detach(), wanted)

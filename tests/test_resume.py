@@ -1,0 +1,412 @@
+"""A run that is killed and goes on ends where one that was left alone ends: every
+weight, every moment of the optimizer and every line of the log, bit for bit.
+
+The processes are real and die of SIGKILL: at random moments, and at each place
+where a checkpoint is half written. They are forked from a server that has imported
+PyTorch once, which saves seconds for each.
+"""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import llm
+from llm.checkpoints import (
+    checkpoints,
+    load_checkpoint,
+    newest_checkpoint,
+    read_tensors,
+    save_checkpoint,
+    set_optimizer_state,
+    settings_of,
+    weights,
+    write_folder,
+)
+from llm.model import GPTConfig, build
+from llm.train import TrainConfig, adamw, load_model, read_log, train
+
+SIZES = dict(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2)
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["llm.train", "torch._dynamo"])
+
+
+def make(seed=0, **sizes):
+    torch.manual_seed(seed)
+    return build(GPTConfig(**{**SIZES, **sizes}))
+
+
+def some_ids(n, seed):
+    return torch.randint(11, (n,), generator=torch.Generator().manual_seed(seed))
+
+
+def learn(run, steps=200, pause=0.0, die=lambda: None, **options):
+    """What a process does: train to the end, unless it dies."""
+    torch.set_num_threads(1)
+    os.fsync = lambda descriptor: None  # matters when the power fails, and is slow
+    die()
+    config = TrainConfig(
+        steps=steps, batch_size=4, evaluate_every=20, learning_rate=0.01,
+        device="cpu", **{"checkpoint_every": 6, **options},
+    )  # fmt: skip
+    train(
+        make(dropout=0.2), some_ids(500, 0), some_ids(60, 1), config, run=run,
+        on_record=lambda record: time.sleep(pause),
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Another number of threads would add in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def start(*args, **kwargs):
+    process = CONTEXT.Process(target=learn, args=args, kwargs=kwargs, daemon=True)
+    process.start()
+    return process
+
+
+def finish(*args, **kwargs):
+    process = start(*args, **kwargs)
+    process.join(60)
+    return process.exitcode
+
+
+def result(run):
+    """All that a run leaves behind, but for how fast it was."""
+    newest = newest_checkpoint(run)
+    names = ("model.safetensors", "optimizer.safetensors")
+    files = {name: (newest / name).read_bytes() for name in names}
+    records = read_log(run / "log.jsonl")
+    for record in records:
+        del record["tokens_per_second"]
+    return newest.name, files, records
+
+
+def left_alone(folder, steps):
+    assert finish(folder / "run", steps) == 0
+    name, files, records = result(folder / "run")
+    assert name == f"checkpoint-{steps:06d}"
+    assert [r["step"] for r in records] == list(range(1, steps + 1))
+    return name, files, records
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return left_alone(tmp_path_factory.mktemp("undisturbed"), 200)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_60(tmp_path_factory):
+    return left_alone(tmp_path_factory.mktemp("undisturbed_60"), 60)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_killed_again_and_again_at_random(tmp_path, undisturbed, seed):
+    moments = random.Random(seed)
+    n_killed = 0
+    for _ in range(6):
+        process = start(tmp_path / "run", pause=0.003)
+        time.sleep(moments.uniform(0.05, 0.6))
+        process.kill()
+        process.join()
+        n_killed += process.exitcode == -signal.SIGKILL
+    assert n_killed > 0
+    assert finish(tmp_path / "run") == 0
+    assert result(tmp_path / "run") == undisturbed
+
+
+class DieAt:
+    """Kills its own process in the n-th call of a function."""
+
+    def __init__(self, place, n, before):
+        self.place, self.n, self.before = place, n, before
+
+    def __call__(self):
+        owner, name = {
+            "fsync": (os, "fsync"),
+            "rename": (Path, "rename"),
+            "delete": (shutil, "rmtree"),
+            "replace": (os, "replace"),
+        }[self.place]
+        original = getattr(owner, name)
+
+        def deadly(*args, **kwargs):
+            self.n -= 1
+            if self.n == 0 and self.before:
+                os.kill(os.getpid(), signal.SIGKILL)
+            value = original(*args, **kwargs)
+            if self.n == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return value
+
+        setattr(owner, name, deadly)
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(("place", "n"), [
+    ("replace", 1), ("fsync", 1), ("fsync", 17), ("fsync", 18), ("fsync", 19),
+    ("rename", 1), ("rename", 7), ("rename", 8), ("delete", 9), ("delete", 10),
+])  # fmt: skip
+def test_killed_where_a_file_is_half_written(
+    tmp_path, undisturbed_60, place, n, before
+):
+    run = tmp_path / "run"
+    assert finish(run, 60, die=DieAt(place, n, before)) == -signal.SIGKILL
+    assert finish(run, 60) == 0
+    assert result(run) == undisturbed_60
+    names = {path.name for path in run.iterdir()}
+    assert names == {"log.jsonl", "checkpoint-000054", "checkpoint-000060"}
+
+
+def test_a_hundred_steps_then_a_hundred_more(tmp_path, undisturbed):
+    run = tmp_path / "run"
+    seen = {"n": 0}
+
+    def hundred():
+        seen["n"] += 1
+        return seen["n"] == 100
+
+    config = TrainConfig(
+        steps=200, batch_size=4, evaluate_every=20, learning_rate=0.01,
+        device="cpu", checkpoint_every=1000,
+    )  # fmt: skip
+    data = some_ids(500, 0), some_ids(60, 1)
+    train(make(dropout=0.2), *data, config, run=run, should_stop=hundred)
+    assert newest_checkpoint(run).name == "checkpoint-000100"
+    torch.manual_seed(12345)  # nothing hangs on the state of the process
+    records = train(make(seed=9, dropout=0.2), *data, config, run=run)
+    assert len(records) == 200
+    assert result(run)[1:] == undisturbed[1:]
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGES = {
+    "cut": cut,
+    "one bit flipped": flip,
+    "empty": lambda path: path.write_bytes(b""),
+    "missing": Path.unlink,
+}
+
+
+@pytest.fixture(scope="module")
+def half_way(tmp_path_factory):
+    run = tmp_path_factory.mktemp("half") / "run"
+    data = some_ids(500, 0), some_ids(60, 1)
+    config = TrainConfig(steps=40, batch_size=4, checkpoint_every=10, device="cpu")
+    train(make(), *data, config, run=run, should_stop=stop_at(20))
+    return run, data, config
+
+
+def stop_at(n):
+    seen = []
+    return lambda: seen.append(n) or len(seen) == n
+
+
+@pytest.mark.parametrize(("name", "damage"), [
+    (name, damage)
+    for name in ("model.safetensors", "optimizer.safetensors", "config.json")
+    for damage in DAMAGES
+    if (name, damage) != ("config.json", "one bit flipped")  # still a setting
+])  # fmt: skip
+def test_a_broken_checkpoint_is_skipped_with_one_line(
+    tmp_path, half_way, caplog, name, damage
+):
+    original, data, config = half_way
+    run = tmp_path / "run"
+    shutil.copytree(original, run)
+    DAMAGES[damage](run / "checkpoint-000020" / name)
+    assert newest_checkpoint(run) == run / "checkpoint-000010"
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "\n" not in record.getMessage()
+    assert f"skipping {run / 'checkpoint-000020'}" in record.getMessage()
+    assert name in record.getMessage()
+    steps = [r["step"] for r in train(make(), *data, config, run=run)]
+    assert steps == list(range(1, 41))
+    assert newest_checkpoint(run).name == "checkpoint-000040"
+
+
+def test_the_log_follows_the_checkpoint(tmp_path, half_way):
+    run = tmp_path / "run"
+    shutil.copytree(half_way[0], run)
+    shutil.rmtree(run / "checkpoint-000020")
+    with (run / "log.jsonl").open("a") as file:
+        file.write('{"step": 21, "lo')  # the line that was cut
+    records = train(make(), *half_way[1], half_way[2], run=run)
+    on_disk = [json.loads(line) for line in (run / "log.jsonl").open()]
+    assert on_disk == records
+    assert [r["step"] for r in on_disk] == list(range(1, 41))
+
+
+def test_a_finished_run_has_nothing_to_do(tmp_path, half_way):
+    run = tmp_path / "run"
+    shutil.copytree(half_way[0], run)
+    config = TrainConfig(steps=20, batch_size=4, device="cpu")
+    before = {p: p.stat().st_mtime_ns for p in run.glob("checkpoint-*/*")}
+    assert len(train(make(), *half_way[1], config, run=run)) == 20
+    assert before == {p: p.stat().st_mtime_ns for p in run.glob("checkpoint-*/*")}
+
+
+def test_the_last_checkpoints_are_kept(tmp_path):
+    config = TrainConfig(
+        steps=9, batch_size=2, checkpoint_every=2, keep_checkpoints=3, device="cpu"
+    )
+    train(make(), some_ids(99, 0), None, config, run=tmp_path)
+    kept = [folder.name[-1] for folder in checkpoints(tmp_path)]
+    assert kept == ["9", "8", "6"]
+
+
+def test_a_later_broken_checkpoint_does_not_push_out_a_good_one(tmp_path):
+    model = make()
+    optimizer = adamw(model, TrainConfig())
+    (tmp_path / "checkpoint-000900").mkdir()
+    for step in (1, 2):
+        save_checkpoint(tmp_path, step, model, optimizer, {"model": {}}, keep=1)
+    names = [folder.name for folder in checkpoints(tmp_path)]
+    assert names == ["checkpoint-000900", "checkpoint-000002"]
+    assert newest_checkpoint(tmp_path).name == "checkpoint-000002"
+
+
+# What a checkpoint gives back, and what it refuses --------------------------------
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_a_model_comes_back_as_it_was(tmp_path, architecture):
+    model = make(architecture=architecture)
+    config = TrainConfig(steps=3, batch_size=2, device="cpu")
+    train(model, some_ids(99, 0), None, config, run=tmp_path)
+    again = load_model(newest_checkpoint(tmp_path))
+    assert again.config == model.config
+    assert not again.training
+    ids = some_ids(8, 2)[None]
+    assert torch.equal(again(ids), model.eval()(ids))
+
+
+def saved(folder, **sizes):
+    model = make(**sizes)
+    optimizer = adamw(model, TrainConfig())
+    model(torch.zeros(1, 4, dtype=torch.long)).sum().backward()
+    optimizer.step()
+    save_checkpoint(folder, 1, model, optimizer, {"model": SIZES})
+    return folder / "checkpoint-000001", model, optimizer
+
+
+def test_the_optimizer_comes_back_as_it_was(tmp_path):
+    folder, model, optimizer = saved(tmp_path)
+    other = make(seed=5)
+    fresh = adamw(other, TrainConfig())
+    assert load_checkpoint(folder, other, fresh) == 1
+    pairs = zip(model.parameters(), other.parameters(), strict=True)
+    for old, new in pairs:
+        assert torch.equal(old, new)
+        assert optimizer.state[old].keys() == fresh.state[new].keys()
+        for key, value in optimizer.state[old].items():
+            assert torch.equal(value, fresh.state[new][key])
+
+
+@pytest.mark.parametrize(("sizes", "message"), [
+    (dict(d_model=32), r"another shape: .* is \(11, 16\) in .*, \(11, 32\) in"),
+    (dict(n_layers=2), "another model: the model has blocks.1.* has not"),
+    (dict(architecture="llama"), "another model: .* has .* has not"),
+])  # fmt: skip
+def test_a_checkpoint_of_another_model_is_refused(tmp_path, sizes, message):
+    folder, _, _ = saved(tmp_path)
+    other = make(**sizes)
+    before = {name: w.clone() for name, w in weights(other).items()}
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(folder, other)
+    assert all(torch.equal(before[n], w) for n, w in weights(other).items())
+
+
+def test_the_state_of_another_optimizer_is_refused(tmp_path):
+    folder, _, _ = saved(tmp_path)
+    state = read_tensors(folder / "optimizer.safetensors")
+    for sizes in (dict(d_model=32), dict(architecture="llama")):
+        other = make(**sizes)
+        fresh = adamw(other, TrainConfig())
+        with pytest.raises(ValueError, match="fits no parameter"):
+            set_optimizer_state(other, fresh, state)
+        assert not fresh.state
+
+
+class Bomb:
+    """A pickle of this would write a file when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    path = tmp_path / "model.safetensors"
+    torch.save(Bomb(tmp_path / "exploded"), path)
+    with pytest.raises(ValueError, match=r"model.safetensors .* never opened"):
+        read_tensors(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_no_module_of_the_package_can_unpickle():
+    package = Path(llm.__file__).parent
+    for path in package.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        for word in ("import pickle", " torch.load(", " torch.save(", "joblib"):
+            assert word not in source, f"{path} has {word}"
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ('{"step": 1', "config.json is cut short or no JSON"),
+    ("[1, 2]", "config.json holds no JSON object"),
+    ('{"step": 1}', "config.json does not describe a checkpoint"),
+])  # fmt: skip
+def test_a_description_that_describes_nothing_is_refused(tmp_path, text, message):
+    folder, _, _ = saved(tmp_path)
+    (folder / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (dict(n_legs=4), "no GPTConfig in the file: .*n_legs"),
+    (dict(n_heads=5), "n_heads=5 does not divide d_model=16"),
+])  # fmt: skip
+def test_settings_from_elsewhere_are_checked(change, message):
+    with pytest.raises(ValueError, match=message):
+        settings_of(GPTConfig, {**SIZES, **change})
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
+    folder, _, _ = saved(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*s*")}
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for name in (folder.name, "checkpoint-000002"):
+        with pytest.raises(OSError, match="No space left"):
+            write_folder(tmp_path / name, {"a": b"new"})
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*s*")} == before
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
