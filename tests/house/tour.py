@@ -127,7 +127,7 @@ def exercises(recorder: Recorder) -> None:
     """The checkers, on right answers."""
     import torch
 
-    from llm.exercises import chapter_08
+    from llm.exercises import chapter_08, chapter_09
 
     def reverse_views(n_words):
         own, other = torch.eye(n_words), torch.zeros(n_words, n_words)
@@ -139,3 +139,5 @@ def exercises(recorder: Recorder) -> None:
 
     recorder.sizes = {}
     chapter_08.reverse_views(reverse_views)
+    square = torch.ones(3, 1, 5, 5, dtype=torch.bool)
+    chapter_09.left_padded_mask(lambda lengths, n_positions: square)
