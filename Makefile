@@ -1,0 +1,64 @@
+# make book       the site:   _build/html/index.html
+# make test       ruff, the unit tests, the tests of the house, every notebook
+# make lab        JupyterLab on the chapters
+# make pdf        the printed book: _build/llm-from-scratch.pdf (needs TeX)
+# make bench      our speed beside that of others; TEXT=file.txt on your own text
+# make browser    the site and JupyterLab in a real browser (needs Chromium)
+# make notebooks  run the chapters and store what they print
+# make clean
+#
+# Each target sets up .venv by itself. Variables:
+#   PYTHON=python3.12   the Python to use, 3.11 or later
+#   TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#                       on Linux without an NVIDIA GPU: PyTorch without CUDA, which
+#                       saves gigabytes
+PYTHON      ?= python3
+VENV        ?= .venv
+TORCH_INDEX ?=
+TEXT        ?=
+JOBS        ?= 2
+BIN         := $(VENV)/bin
+PIP         := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: book test lab pdf bench browser notebooks clean
+
+book: $(VENV)/.done
+	rm -rf _build/html
+	$(BIN)/jupyter-book build . --all -q -W -n --keep-going
+	$(BIN)/python tools/check_site.py
+	@echo "Open _build/html/index.html"
+
+test: $(VENV)/.done
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python tools/run_notebooks.py --check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore=tests/browser
+
+lab: $(VENV)/.done
+	$(BIN)/jupyter lab
+
+pdf: $(VENV)/.done
+	$(BIN)/python tools/build_pdf.py
+
+bench: $(VENV)/.done
+	@for script in benchmarks/*.py; do $(BIN)/python $$script $(TEXT) || exit 1; done
+
+browser: book
+	$(BIN)/python -m pytest -q -rs tests/browser
+
+notebooks: $(VENV)/.done
+	$(BIN)/python tools/run_notebooks.py
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
+
+# The environment is made when it is missing, and brought up to date when what it
+# should hold has changed since.
+$(VENV)/.done: requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "This book needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) "$$(grep ^torch== requirements.txt)")
+	$(PIP) -r requirements.txt -c constraints.txt
+	@touch $@

@@ -1,0 +1,66 @@
+"""Take the addresses of the book from one place, `[tool.book]` in pyproject.toml.
+
+While an address is empty, what needs it is left out: nothing points at an example.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sphinx.application import Sphinx
+
+PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+
+
+def addresses() -> dict[str, str]:
+    """The table `[tool.book]`: site, repository, branch, colab, binder."""
+    return tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["book"]
+
+
+def theme_options(book: dict[str, str]) -> dict:
+    """The buttons of the theme that the addresses `book` allow."""
+    repository = book["repository"]
+    launch = {"notebook_interface": "jupyterlab"}
+    if repository:
+        launch |= {"colab_url": book["colab"], "binderhub_url": book["binder"]}
+    return {
+        "repository_url": repository,
+        "repository_branch": book["branch"],
+        "use_repository_button": bool(repository),
+        "use_issues_button": bool(repository),
+        "use_edit_page_button": bool(repository),
+        "launch_buttons": launch,
+    }
+
+
+def site_settings(book: dict[str, str]) -> dict:
+    """The Sphinx settings of a site that has an address; none while it has none."""
+    if not book["site"]:
+        return {}
+    return {
+        "html_baseurl": book["site"],
+        "ogp_site_url": book["site"],
+        "sitemap_url_scheme": "{link}",
+        "notfound_urls_prefix": urlsplit(book["site"]).path,
+    }
+
+
+def configure(app: Sphinx, config) -> None:
+    book = addresses()
+    config.html_theme_options.update(theme_options(book))
+    for name, value in site_settings(book).items():
+        config[name] = value
+
+
+def setup(app: Sphinx) -> dict:
+    if addresses()["site"]:
+        for extension in (
+            "sphinxext.opengraph",
+            "sphinx_sitemap",
+            "notfound.extension",
+        ):
+            app.setup_extension(extension)
+    app.connect("config-inited", configure, priority=100)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,59 @@
+"""Use an interactive figure as a reader does: move each control, and look."""
+
+from __future__ import annotations
+
+from playwright.sync_api import ElementHandle, Page
+
+CONTROLS = "input, select, textarea, button"
+
+# What a figure shows. <output> is the read-out of a control, and left out: a slider
+# that changes nothing but its own read-out does nothing.
+SHOWN = """figure => {
+  const root = figure.querySelector("*").shadowRoot;
+  const copy = root.querySelector(".figure").cloneNode(true);
+  copy.querySelectorAll("output").forEach((element) => element.remove());
+  const drawn = [...root.querySelectorAll("canvas")].map((c) => c.toDataURL());
+  return copy.innerHTML + drawn.join();
+}"""
+MOVED = """(control) => {
+  const hear = (kind) => control.dispatchEvent(new Event(kind, { bubbles: true }));
+  if (control.type === "range") {
+    const { min, max, value } = control;
+    const low = Number(min || 0), high = Number(max || 100);
+    control.value = Number(value) < (low + high) / 2 ? high : low;
+  } else if (control.tagName === "SELECT") {
+    control.selectedIndex = (control.selectedIndex + 1) % control.options.length;
+  }
+  hear("input");
+  hear("change");
+}"""
+
+
+def move(control: ElementHandle) -> None:
+    """Change what the control says, in the way of its kind."""
+    kind = control.evaluate("c => c.tagName === 'INPUT' ? c.type : c.tagName")
+    if kind in ("text", "search", "TEXTAREA"):
+        control.fill("the ball gave Sam")
+    elif kind in ("range", "SELECT"):
+        control.evaluate(MOVED)
+    elif kind == "number":
+        control.press("ArrowUp")
+    else:
+        control.click()
+
+
+def dead_controls(page: Page, figure: ElementHandle) -> list[str]:
+    """The controls of a figure that change nothing it shows.
+
+    Buttons come last: a button that goes back to the start needs something to undo.
+    """
+    controls = figure.query_selector_all(CONTROLS)
+    controls.sort(key=lambda c: c.evaluate("c => c.tagName === 'BUTTON'"))
+    dead = []
+    for control in controls:
+        before = figure.evaluate(SHOWN)
+        move(control)
+        page.wait_for_timeout(100)
+        if figure.evaluate(SHOWN) == before:
+            dead.append(control.evaluate("c => c.outerHTML"))
+    return dead

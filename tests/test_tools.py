@@ -1,0 +1,215 @@
+"""The tools and extensions that make the book: each finds what it should find."""
+
+import os
+import subprocess
+import sys
+
+import book_addresses
+import book_numbers
+import build_pdf
+import check_site
+import nbformat
+import pytest
+import run_notebooks
+import tolerance
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+CHAPTER = "chapters/08_attention_from_first_principles"
+
+
+# ------------------------------------------------------------------- notebooks
+def a_notebook():
+    widget = {run_notebooks.WIDGET: {"model_id": "1"}, "text/plain": "panel"}
+    outputs = [
+        new_output("stream", name="stdout", text="1 %\r50 %\r"),
+        new_output("stream", name="stdout", text="100 %\n"),
+        new_output("execute_result", data=widget, execution_count=7),
+    ]
+    cell = new_code_cell("1", outputs=outputs, execution_count=7)
+    cell.metadata = {"tags": ["hide-input"], "collapsed": True}
+    return new_notebook(cells=[cell, new_code_cell("2")], metadata={"author": "me"})
+
+
+def test_clean_keeps_what_says_something():
+    notebook = a_notebook()
+    run_notebooks.clean(notebook)
+    first, second = notebook.cells
+    assert [first.execution_count, second.execution_count] == [1, 2]
+    assert first.metadata == {"tags": ["hide-input"]}
+    assert notebook.metadata == run_notebooks.METADATA
+    assert first.outputs[0].text == "100 %\n"
+    assert first.outputs[1].data == {"text/plain": "panel"}
+    assert first.outputs[1].execution_count == 1
+
+
+def test_the_code_of_solutions_is_folded():
+    texts = ["1", "```{solution-start} a\n```", "2", "```{solution-end}\n```", "3"]
+    cells = [
+        new_code_cell(t) if t.isdigit() else new_markdown_cell(t) for t in texts
+    ]
+    notebook = new_notebook(cells=cells)
+    run_notebooks.clean(notebook)
+    folded = [c.source for c in notebook.cells if "jupyter" in c.metadata]
+    assert folded == ["2"]
+
+
+def test_clean_twice_changes_nothing(tmp_path):
+    path = tmp_path / "chapter.ipynb"
+    nbformat.write(a_notebook(), path)
+    assert not run_notebooks.is_canonical(path)
+    run_notebooks.write(nbformat.read(path, as_version=4), path)
+    assert run_notebooks.is_canonical(path)
+
+
+# ------------------------------------------------------------------- tolerance
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("loss 1.23", "loss 1.24", True),
+        ("loss 1.23", "loss 1.27", False),
+        ("loss 123.4", "loss 125.0", True),
+        ("tensor([ 0.01, -1.20])", "tensor([-0.00, -1.20])", True),
+        ("step 10", "step 11", False),
+        ("(3, 4) 0.5", "(3, 5) 0.5", False),
+        ("Mia 0.5", "Sam 0.5", False),
+        ("0.5 0.5", "0.5", False),
+    ],
+)
+def test_close(a, b, same):
+    assert tolerance.close(a, b) is same
+
+
+def test_align_replaces_only_what_says_the_same():
+    fresh = [{"data": {"text/plain": "0.501", "image/png": "new"}}, {"text": "x"}]
+    stored = [{"data": {"text/plain": "0.500", "image/png": "old"}}, {"text": "y"}]
+    tolerance.align(fresh, stored)
+    assert fresh == [
+        {"data": {"text/plain": "0.500", "image/png": "new"}},
+        {"text": "x"},
+    ]
+
+
+# ------------------------------------------------------------------- the site
+def site(tmp_path, body):
+    (tmp_path / "index.html").write_text(f"<html><body>{body}</body></html>")
+    return check_site.faults(tmp_path)
+
+
+def test_a_whole_site_has_no_faults(tmp_path):
+    (tmp_path / "a b.png").write_bytes(b"")
+    body = '<a id="x" href="index.html#x">x</a><img src="a%20b.png" alt="a dog">'
+    assert site(tmp_path, body + '<a href="https://example.org">away</a>') == []
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ('<a href="none.html">x</a>', "broken link none.html"),
+        ('<a href="#none">x</a>', "no such anchor #none"),
+        ('<img src="none.png" alt="a dog">', "missing picture none.png"),
+        ('<img src="data:,">', "no alt text for data:,"),
+        ('<img src="data:," alt="figure.png">', "no alt text for data:,"),
+        (
+            '<script src="https://cdn.org/a.js"></script>',
+            "loads https://cdn.org/a.js",
+        ),
+        ('<link rel="stylesheet" href="//cdn.org/a">', "loads //cdn.org/a"),
+        ("<style>@import 'http://cdn.org/a'</style>", "loads http://cdn.org/a"),
+    ],
+)
+def test_faults_are_named(tmp_path, body, fault):
+    assert site(tmp_path, body) == [f"index.html: {fault}"]
+
+
+def test_an_empty_folder_is_no_site(tmp_path):
+    assert "make book" in check_site.faults(tmp_path)[0]
+
+
+# ------------------------------------------------------------------- print
+def test_tex_faults_are_found_in_its_log():
+    log = (
+        "ok\nMissing character: There is no ★\nLaTeX Warning: Reference `a' on\nok"
+    )
+    assert build_pdf.faults(log) == [
+        "LaTeX Warning: Reference `a' on",
+        "Missing character: There is no ★",
+    ]
+
+
+def test_without_tex_the_message_names_the_packages(tmp_path):
+    run = subprocess.run(
+        [sys.executable, build_pdf.__file__],
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert "no xelatex" in run.stdout
+    assert "apt-get install texlive-xetex" in run.stdout
+    assert "Traceback" not in run.stderr
+
+
+# ------------------------------------------------------------------- numbers
+@pytest.mark.parametrize(
+    ("docname", "number"),
+    [(CHAPTER, 8), ("30_open_problems", 30), ("notation", None), ("a/1_x", None)],
+)
+def test_chapter_number(docname, number):
+    assert book_numbers.chapter_number(docname) == number
+
+
+@pytest.mark.parametrize(
+    ("caption", "part"),
+    [
+        (
+            "Part II – From gradients to attention",
+            (2, "From gradients to attention"),
+        ),
+        ("Part IV – Training and writing", (4, "Training and writing")),
+        ("Part VIII – Looking inside", (8, "Looking inside")),
+        ("Reference", None),
+    ],
+)
+def test_part_number(caption, part):
+    assert book_numbers.part_number(caption) == part
+
+
+def test_sections_take_the_number_of_their_chapter():
+    assert book_numbers.own_number(CHAPTER, (1, 2)) == (8, 2)
+    assert book_numbers.own_number("notation", (1, 2)) == ()
+    assert book_numbers.own_number(CHAPTER, None) == ()
+
+
+# ------------------------------------------------------------------- addresses
+EMPTY = {"site": "", "repository": "", "branch": "main", "colab": "", "binder": ""}
+
+
+def test_without_addresses_nothing_points_anywhere():
+    options = book_addresses.theme_options(EMPTY)
+    assert not options["repository_url"]
+    assert not any(
+        value for key, value in options.items() if key.startswith("use_")
+    )
+    assert options["launch_buttons"] == {"notebook_interface": "jupyterlab"}
+    assert book_addresses.site_settings(EMPTY) == {}
+
+
+def test_launch_buttons_need_a_repository():
+    book = EMPTY | {"colab": "https://colab.org"}
+    assert "colab_url" not in book_addresses.theme_options(book)["launch_buttons"]
+    book["repository"] = "https://host.org/me/book"
+    options = book_addresses.theme_options(book)
+    assert options["launch_buttons"]["colab_url"] == "https://colab.org"
+    assert options["use_repository_button"]
+
+
+def test_a_site_with_an_address_knows_its_own_folder():
+    settings = book_addresses.site_settings(
+        EMPTY | {"site": "https://me.org/book/"}
+    )
+    assert settings["notfound_urls_prefix"] == "/book/"
+    assert settings["html_baseurl"] == settings["ogp_site_url"]
+
+
+def test_the_addresses_of_this_book_can_be_read():
+    assert set(book_addresses.addresses()) == set(EMPTY)

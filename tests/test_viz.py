@@ -1,0 +1,232 @@
+"""Figures show what came in, and each form of a bundle stands alone."""
+
+import base64
+import html
+import json
+import re
+import sys
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from llm import viz
+from llm.viz import page, style
+
+mpl.use("Agg")
+WORDS = ["Mia", "gave", "the ball"]
+PROBE = "tests/browser/probe.js"
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def settings():
+    """What `setup` changes, put back afterwards."""
+    threads = torch.get_num_threads()
+    with mpl.rc_context():
+        yield
+    torch.set_num_threads(threads)
+    torch.set_printoptions(profile="default")
+    np.set_printoptions(precision=8, suppress=False, linewidth=75)
+
+
+def a_figure():
+    return plt.subplots(figsize=(2, 1))[1]
+
+
+def test_setup_makes_the_same_numbers_again(settings):
+    viz.setup(seed=3)
+    first = torch.rand(4), np.random.rand(4)
+    viz.setup(seed=3)
+    assert torch.equal(first[0], torch.rand(4))
+    assert np.array_equal(first[1], np.random.rand(4))
+
+
+def test_setup_computes_with_one_thread_and_prints_two_decimals(settings):
+    viz.setup()
+    assert torch.get_num_threads() == 1
+    assert str(torch.tensor([1 / 3])) == "tensor([0.33])"
+
+
+def test_text_in_figures_is_at_least_nine_points():
+    sizes = [value for key, value in style.STYLE.items() if key.endswith("size")]
+    sizes = [size for size in sizes if not isinstance(size, tuple)]
+    assert min(sizes) >= 9
+
+
+def test_lines_differ_by_more_than_colour():
+    looks = list(style.STYLE["axes.prop_cycle"])
+    assert len({str(look["linestyle"]) for look in looks}) == len(looks)
+
+
+def test_heatmap_shows_the_weights_and_names_rows_and_columns():
+    weights = torch.tensor([[0.25, 0.75, 0.0], [1.0, 0.0, 0.0]])
+    ax = viz.heatmap(weights, WORDS[:2], WORDS)
+    assert np.allclose(ax.images[0].get_array(), weights)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Mia", "gave"]
+    assert ax.get_xticklabels()[2].get_text() == "the␣ball"
+    assert {text.get_text() for text in ax.texts} == {
+        "0.25",
+        "0.75",
+        "0.00",
+        "1.00",
+    }
+
+
+def test_heatmap_takes_a_map_around_zero_for_signed_numbers_only():
+    signed = viz.heatmap(torch.tensor([[1.0, -3.0]]), ["a"], ["b", "c"]).images[0]
+    assert (signed.get_cmap().name, signed.get_clim()) == ("PuOr", (-3.0, 3.0))
+    amounts = viz.heatmap(torch.tensor([[1.0, 3.0]]), ["a"], ["b", "c"]).images[0]
+    assert (amounts.get_cmap().name, amounts.get_clim()) == ("cividis", (0.0, 3.0))
+
+
+def test_heatmap_hatches_what_may_not_be_seen():
+    scores = torch.tensor([[1.0, -torch.inf], [0.5, 2.0]])
+    ax = viz.heatmap(scores, ["a", "b"])
+    assert [patch.get_xy() for patch in ax.patches] == [(0.5, -0.5)]
+    assert len(ax.texts) == 3
+
+
+def test_heatmap_refuses_tokens_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"shape \(2, 3\).* 3 row tokens"):
+        viz.heatmap(torch.zeros(2, 3), WORDS)
+
+
+RECORDS = [
+    {"step": 1, "loss": 3.0},
+    {"step": 2, "loss": 2.0},
+    {"step": 2, "validation_loss": 2.5, "validation_standard_error": 0.1},
+]
+
+
+def test_curve_draws_training_validation_band_and_floor():
+    ax = viz.curve(RECORDS, floor=1.5)
+    lines = {line.get_label(): line for line in ax.lines}
+    assert lines["training"].get_xydata().tolist() == [[1, 3.0], [2, 2.0]]
+    assert lines["validation"].get_xydata().tolist() == [[2, 2.5]]
+    assert lines["the floor"].get_linestyle() == "--"
+    band = ax.collections[0].get_paths()[0].get_extents()
+    assert (band.y0, band.y1) == pytest.approx((2.3, 2.7))
+
+
+def test_curve_is_stored_whole_and_leaves_pyplot_alone(tmp_path):
+    open_before = plt.get_fignums()
+    viz.curve(RECORDS, tmp_path / "curve.png", log_x=True)
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert [file.name for file in tmp_path.iterdir()] == ["curve.png"]
+    assert plt.get_fignums() == open_before
+
+
+def test_curve_refuses_a_log_without_losses():
+    with pytest.raises(ValueError, match="no record has a loss"):
+        viz.curve([{"step": 1}])
+
+
+def test_tokens_show_blanks_and_escape_markup():
+    data = viz.tokens([" <b>", "\n", "a`b"]).data
+    assert data["text/plain"] == "␣<b>|⏎|a`b"
+    assert "␣&lt;b&gt;" in data["text/html"]
+    assert data["text/markdown"] == "`␣<b>` `⏎` `` a`b ``"
+
+
+def state_of(bundle):
+    stored = re.search(
+        r'<script type="application/json">(.*?)</script>', bundle.data["text/html"]
+    )
+    return stored[1]
+
+
+def test_interactive_holds_a_page_and_pictures():
+    state = {"names": ["a"], "scores": [1.0]}
+    bundle = viz.interactive(PROBE, state, alt='bars "1 < 2"', figure=a_figure())
+    data, metadata = bundle._repr_mimebundle_()
+    assert data["text/plain"] == 'bars "1 < 2"'
+    assert html.escape('bars "1 < 2"') in data["text/html"]
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert base64.b64decode(data["application/pdf"]).startswith(b"%PDF")
+    width = int.from_bytes(base64.b64decode(data["image/png"])[16:20], "big")
+    assert metadata["image/png"]["width"] == width // 2
+
+
+def test_interactive_is_the_same_in_every_run(settings):
+    viz.setup()
+
+    def bundle():
+        ax = a_figure()
+        ax.plot([1, 2])
+        return viz.interactive(PROBE, {"scores": [0.1]}, alt="x", figure=ax).data
+
+    assert bundle() == bundle()
+
+
+def test_state_cannot_end_the_page_and_is_rounded():
+    state = {"names": ["</script><!--"], "scores": torch.tensor([1 / 3])}
+    text = state_of(viz.interactive(PROBE, state, alt="x", figure=a_figure()))
+    assert "<" not in text
+    assert json.loads(text) == {"names": ["</script><!--"], "scores": [0.33333]}
+
+
+def test_state_refuses_numbers_that_json_cannot_hold():
+    with pytest.raises(ValueError, match="finite"):
+        page.as_json({"scores": [float("inf")]})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "function render() {}",
+        "import x from 'y';\nexport default { render };",
+        "export const a = 1;\nexport default { render };",
+        "const s = '</script>';\nexport default { render };",
+    ],
+)
+def test_interactive_refuses_what_is_not_a_plain_module(tmp_path, source):
+    (tmp_path / "bad.js").write_text(source)
+    with pytest.raises(ValueError, match="plain module"):
+        page.hosted(tmp_path / "bad.js")
+
+
+def test_every_module_of_the_book_is_a_plain_one():
+    modules = [file for file in page.JS.glob("*.js") if file.stem != "host"]
+    for file in modules:
+        assert "return { render };" in page.hosted(file.stem)
+
+
+def test_panel_redraws_when_a_control_moves():
+    ipywidgets = pytest.importorskip("ipywidgets")
+    drawn = []
+
+    def draw(width):
+        drawn.append(width)
+        ax = a_figure()
+        ax.plot(range(width))
+        return ax
+
+    slider = ipywidgets.IntSlider(value=3, min=1, max=9)
+    bundle = viz.panel(draw, alt="a line", width=slider)
+    view = bundle.data[page.WIDGET]["model_id"]
+    image = ipywidgets.widgets.widget._instances[view].children[-1]
+    before = image.value
+    slider.value = 5
+    assert drawn == [3, 5]
+    assert image.value != before
+    assert bundle.data["text/plain"] == "a line"
+
+
+def test_importing_the_package_does_not_import_ipython_or_widgets():
+    import subprocess
+
+    code = (
+        "import sys, llm.viz; print({'IPython', 'ipywidgets'} & set(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert run.stdout.strip() == "set()", run.stderr
