@@ -70,8 +70,8 @@ function render({ model, el }) {
         const cell = line.insertCell(), hidden = control.past.checked && s > t;
         if (hidden) cell.className = "hidden";
         else cell.textContent = w.toFixed(2).replace("0.", ".");
-        cell.style.backgroundColor = hidden ? "" : `color-mix(in srgb, var(--blue) ${Math.round(100 * w)}%, transparent)`;
-        if (w > 0.45) cell.style.color = "#fff";
+        cell.style.backgroundColor = hidden ? "" : `color-mix(in srgb, var(--blue) ${Math.round(45 * w)}%, transparent)`;
+        if (w > 0.45) cell.style.fontWeight = "700";
         cell.addEventListener("click", () => { control.position.value = t + 1; draw(); });
       });
     });
