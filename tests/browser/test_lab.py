@@ -23,12 +23,14 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
 }
-RUN_ALL = """async () => {
+RUN_ALL = """() => {
   const { context } = window.jupyterapp.shell.currentWidget;
-  await context.ready;
-  await context.sessionContext.ready;
-  await context.sessionContext.session.kernel.info;
-  return window.jupyterapp.commands.execute("notebook:run-all-cells");
+  const run = () => window.jupyterapp.commands.execute("notebook:run-all-cells");
+  context.ready
+    .then(() => context.sessionContext.ready)
+    .then(() => context.sessionContext.session.kernel.info)
+    .then(run)
+    .finally(() => { window.ran = true; });
 }"""
 ERRORS = """() => [...document.querySelectorAll(".jp-Notebook .jp-Cell")]
   .map((element, i) => [i, element.querySelector("[data-mime-type*=error]")])
@@ -106,14 +108,15 @@ def lab(chromium, tmp_path_factory):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_a_chapter_runs_and_answers_in_jupyterlab(lab, chromium, chapter):
+def test_a_chapter_runs_and_answers_in_jupyterlab(lab, chromium, request, chapter):
     context = chromium.new_context(viewport={"width": 1400, "height": 1000})
+    request.addfinalizer(context.close)
     page = context.new_page()
-    page.set_default_timeout(60_000)
-    page.goto(f"{lab}/lab/tree/chapters/{chapter.name}?token={TOKEN}")
+    workspace = f"{lab}/lab/workspaces/{chapter.stem}"  # with this chapter only
+    page.goto(f"{workspace}/tree/chapters/{chapter.name}?token={TOKEN}")
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-    page.set_default_timeout(600_000)
     page.evaluate(RUN_ALL)
+    page.wait_for_function("window.ran", timeout=600_000)
     page.wait_for_timeout(1000)
     assert page.evaluate(ERRORS) == []
     assert page.evaluate(NOT_RUN) == []
@@ -126,7 +129,6 @@ def test_a_chapter_runs_and_answers_in_jupyterlab(lab, chromium, chapter):
     assert len(panels) == source.count("viz.panel(")
     for panel in panels:
         answers(page, panel)
-    context.close()
 
 
 def answers(page, panel) -> None:
