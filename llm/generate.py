@@ -301,10 +301,10 @@ def write(
 ) -> Iterator[list[str]]:
     """Continue several prompts at once, piece by piece.
 
-    sampler: from logits to logits. max_new_tokens:
-    where to end at the latest; None = never. stop: strings to end before. seed:
-    prompt number i is drawn as it would be alone with seed + i. cached: keep keys
-    and values; False reads each window afresh, for the same text, slowly.
+    sampler: from logits to logits. max_new_tokens: where to end at the latest; None
+    = never. stop: strings to end before. seed: prompt number i is drawn as it would
+    be alone with seed + i. cached: keep keys and values; False reads each window
+    afresh, for the same text, slowly.
 
     Yields one piece of text for each prompt, some of them empty; together they are
     the continuation, without the prompt. Raises `ValueError` for an empty prompt or
@@ -322,13 +322,14 @@ def write(
     )
     was_training = model.training
     model.eval()
-    for ids in islice(
-        new_tokens(reader, texts, sampler, generators), max_new_tokens
-    ):
-        yield [writer.write(i) for writer, i in zip(writers, ids, strict=True)]
-        if all(writer.done for writer in writers):
-            break
-    model.train(was_training)
+    tokens = islice(new_tokens(reader, texts, sampler, generators), max_new_tokens)
+    try:
+        for ids in tokens:
+            yield [writer.write(i) for writer, i in zip(writers, ids, strict=True)]
+            if all(writer.done for writer in writers):
+                break
+    finally:  # also when the caller has read enough
+        model.train(was_training)
     yield [writer.finish() for writer in writers]
 
 

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm.generate import (
@@ -270,6 +270,7 @@ class TestWriter:
         st.text("abc", max_size=40),
         st.lists(st.text("abc", min_size=1, max_size=5), max_size=3),
     )
+    @example("ab", ["ab", "b"])
     def test_nothing_of_a_stop_string_is_ever_shown(self, text, stop):
         pieces, writer = written(text, stop)
         assert "".join(pieces) == before_first_stop(text, stop)

@@ -1,0 +1,398 @@
+"""The small world: what its stories say holds, and reads well enough to be said."""
+
+import random
+import re
+from collections import Counter
+from itertools import combinations, islice, pairwise, takewhile
+
+import pytest
+
+from llm.corpora.stories import (
+    GrammarError,
+    World,
+    WorldError,
+    machine,
+    sample_story,
+    stories,
+    story,
+)
+from llm.corpora.stories.machine import (
+    Draw,
+    Machine,
+    Marks,
+    Pick,
+    parse_rules,
+    walk,
+)
+from llm.corpora.stories.story import WHOLE
+from llm.corpora.stories.world import is_girl, replay
+
+MANY = [sample_story(11, index) for index in range(3000)]
+
+
+# --- Made to order ----------------------------------------------------------------
+
+
+def test_a_story_can_be_made_again_and_alone():
+    assert list(islice(stories(3), 5)) == [story(3, index) for index in range(5)]
+    assert [s.text for s in MANY[:5]] == [story(11, index) for index in range(5)]
+    assert len({story(seed) for seed in range(200)}) == 200
+
+
+def test_the_world_is_as_large_as_promised():
+    assert len(WHOLE.people) >= 12
+    assert len(WHOLE.places) >= 12
+    assert len(WHOLE.things) >= 24
+    assert len(WHOLE.colours) >= 8 and len(WHOLE.sizes) >= 3
+
+
+def test_all_plots_and_several_moods_occur():
+    plots = Counter(s.plot for s in MANY)
+    assert len(plots) == 9 and min(plots.values()) > len(MANY) / 9 / 1.5
+    assert {"happy", "calm", "sad", "funny", "sorry", "wistful"} <= {
+        s.mood for s in MANY
+    }
+
+
+def test_the_texts_look_like_stories():
+    words = sorted(len(s.text.split()) for s in MANY)
+    assert words[len(words) // 50] > 60 and words[-len(words) // 50] < 165
+    for s in MANY:
+        assert s.text.isascii() and "\n" not in s.text and "  " not in s.text
+        assert s.text[0].isupper() and s.text.endswith((".", '."', "!", '!"'))
+        assert s.text.count('"') % 2 == 0
+        assert not re.search(r"\ba (?!one-)[aeiou]", s.text.lower()), s.text
+        assert not re.search(r"\ban (?!hour)[^aeiou]", s.text.lower()), s.text
+        assert not re.search(r"[ ,][.,!?]|[{}<>\[\]|()%_=]", s.text), s.text
+    assert sum('"' in s.text for s in MANY) > 0.9 * len(MANY)  # dialogue
+
+
+# --- The text respects the state --------------------------------------------------
+
+
+def simulate(events):
+    """The rules of the world once more, written apart from `llm`."""
+    at, owner, lying = {}, {}, {}
+    for event in events:
+        verb, rest = event.split(" ", 1)
+        names = rest.split("|")
+        if verb == "go":
+            at[names[0]] = names[1]
+        elif verb == "have":
+            assert names[1] not in owner and names[1] not in lying, event
+            owner[names[1]] = names[0]
+        elif verb == "lie":
+            assert names[0] not in owner and names[0] not in lying, event
+            lying[names[0]] = (names[1], names[2])
+        elif verb == "put":
+            assert owner.pop(names[1]) == names[0], event
+            lying[names[1]] = (at[names[0]], names[2])
+        elif verb == "take":
+            assert lying.pop(names[1])[0] == at[names[0]], event
+            owner[names[1]] = names[0]
+        elif verb == "come":
+            lying.pop(names[1])
+            owner[names[1]] = names[0]
+        elif verb == "give":
+            assert owner[names[2]] == names[0], event
+            assert at[names[0]] == at[names[1]], event
+            owner[names[2]] = names[1]
+        else:
+            assert verb in ("want", "content"), event
+    return at, owner, lying
+
+
+def test_nobody_gives_what_they_do_not_hold_or_where_they_are_not():
+    for s in MANY:
+        at, owner, lying = simulate(s.events)
+        assert (at, owner, lying) == (s.state.where, s.state.holder, s.state.lies)
+
+
+def test_a_lost_thing_is_found_where_it_was_left():
+    lost = [s for s in MANY if s.plot == "lost"]
+    for s in lost:
+        spot = dict(s.questions)[f"Where was the {s.topic}?"]
+        put = next(e for e in s.events if e.startswith("put"))
+        assert put.endswith(f"|{spot}")
+        assert len(re.findall(rf"\b{spot}\b", s.text)) == 2
+    assert len(lost) > 200
+
+
+def test_the_colour_never_changes():
+    for s in MANY:
+        if s.plot in ("lost", "stuck", "journey", "promise", "quarrel"):
+            names = [n for e in s.events for n in e.partition(" ")[2].split("|")]
+            looks = next(n for n in names if n.endswith(f" {s.topic}"))
+            colour = looks.split()[1]
+            own = re.search(
+                rf"\ba {looks.split()[0]} (\S+ )?(\S+) {s.topic}\b", s.text
+            )
+            named = re.findall(rf"\b(?:the|[Mm]y|your) (\S+) {s.topic}\b", s.text)
+            assert own[2] == colour and {*named} & {*WHOLE.colours} <= {colour}
+
+
+def test_who_has_it_at_the_end_is_answered_as_the_state_has_it():
+    asked = 0
+    for s in MANY:
+        for question, answer in s.questions:
+            if re.fullmatch(r"Who has it at the end\?", question):
+                held = {
+                    who for thing, who in s.state.holder.items() if s.topic in thing
+                }
+                assert answer.removeprefix("the ") in held, s
+                asked += 1
+    assert asked > 500
+
+
+def test_labels_are_about_the_story():
+    for s in MANY:
+        assert s.topic in s.text and s.topic in s.summary
+        assert s.summary.endswith(".") and "{" not in s.summary
+        assert len(s.questions) >= 3
+        for question, answer in s.questions:
+            assert (
+                question.endswith("?") and answer and "{" not in question + answer
+            )
+            names = set(re.findall(r"[A-Z][a-z]+", answer))
+            assert all(name in s.text for name in names)
+
+
+def test_endings_depend_on_what_happened():
+    kept = [s for s in MANY if s.plot == "promise"]
+    in_time = {s.mood for s in kept if "was back in time" in s.summary}
+    late = {s.mood for s in kept if "forgot to bring" in s.summary}
+    assert in_time == {"proud"} and late == {"sorry", "relieved"}
+    shared = {
+        s.mood for s in MANY if s.plot == "journey" and "was helped" in s.summary
+    }
+    assert shared == {"happy"}
+
+
+def test_a_pronoun_has_one_person_it_can_mean():
+    """Only he who is the one boy so far is "he", and she who is the one girl "she"."""
+    everyone = {*WHOLE.people, *WHOLE.visitors}
+    seen = Counter()
+    for s in MANY:
+        girls, boys = set(), set()
+        for word in re.findall(r"[A-Za-z]+", s.text):
+            if word in everyone:
+                (girls if is_girl(word) else boys).add(word)
+            elif word.lower() in ("she", "her"):
+                assert len(girls) == 1, s.text
+                seen["she"] += 1
+            elif word.lower() in ("he", "him", "his"):
+                assert len(boys) == 1, s.text
+                seen["he"] += 1
+    assert min(seen.values()) > 1000
+
+
+def test_what_cannot_happen_is_refused():
+    with pytest.raises(WorldError, match="Tom does not hold the kite"):
+        replay(["have Mia|kite", "give Tom|Mia|kite"])
+    with pytest.raises(WorldError, match="not in one place"):
+        replay(["have Mia|kite", "go Mia|park", "go Tom|mill", "give Mia|Tom|kite"])
+    with pytest.raises(WorldError, match="is not there"):
+        replay(["lie kite|mill|a fence", "go Tom|park", "take Tom|kite"])
+    with pytest.raises(WorldError, match="'fly' is no event"):
+        replay(["fly Mia"])
+
+
+def test_a_plot_that_is_none_is_refused():
+    assert sample_story(0, 0, World(plots=("gift",))).plot == "gift"
+    with pytest.raises(ValueError, match="'war' is no plot: choose from lost"):
+        story(0, 0, World(plots=("war",)))
+
+
+# --- The machine ------------------------------------------------------------------
+
+
+class Toys:
+    """Two people, and their names."""
+
+    def entities(self, kind):
+        return ("Mia", "Tom")
+
+    def forms(self, kind, name, form):
+        return name
+
+    def remember(self, memory, name, kind, entity):
+        gone = [*filter(None, memory.get(f"drawn {kind}", "").split(", ")), entity]
+        return {name: entity, f"drawn {kind}": ", ".join(sorted(gone))}
+
+
+def toy(source):
+    marks = Marks()
+    return Machine(parse_rules(source, marks), Toys(), marks)
+
+
+def texts(made):
+    return {text: p for p, text in walk(made, made.start, {})}
+
+
+def test_alternatives_and_weights():
+    made = toy("story:\n- 3x a[b|2x c]\n- d")
+    assert texts(made) == pytest.approx({"ab": 0.25, "ac": 0.5, "d": 0.25})
+
+
+def test_the_fork_moves_to_where_alternatives_part():
+    made = toy("story:\n- the cat [sat|ran].\n- the c[ow|at] slept.")
+    expected = {
+        "the cat sat.": 0.25,
+        "the cat ran.": 0.25,
+        "the cow slept.": 0.25,
+        "the cat slept.": 0.25,
+    }
+    assert texts(made) == pytest.approx(expected)
+    assert all(not o.next for o in made.fork_at(made.start, {}).options)
+
+
+def test_an_optional_word_is_told_from_what_follows():
+    made = toy("story:\n- he ran[| fast] home.")
+    assert set(texts(made)) == {"he ran home.", "he ran fast home."}
+
+
+def test_nobody_is_drawn_twice_and_names_are_remembered():
+    made = toy("story:\n- {a:person} met {b:person}. {a} waved.")
+    assert texts(made) == pytest.approx(
+        {"Mia met Tom. Mia waved.": 0.5, "Tom met Mia. Tom waved.": 0.5}
+    )
+
+
+def test_a_rule_may_depend_on_what_was_drawn():
+    made = toy(
+        "story:\n- {a:person} <likes {a}>.\nlikes Mia:\n- swims\nlikes Tom:\n- ran"
+    )
+    assert set(texts(made)) == {"Mia swims.", "Tom ran."}
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("story:\n- [a|b", "not closed"),
+        ("story:\n- a]", "comes without a"),
+        ("story:\n- {a", "no partner"),
+        ("story:\n- <nothing>", "no rule 'nothing'"),
+        ("story:\n- a\nstory:\n- b", "two rules 'story'"),
+        ("story:\n- [ab|a][c|bc]", "two ways to write 'abc'"),
+        ("story:\n- go\n- go", "two ways to write 'go'"),
+        ("story:\n- {a:person}{b:person}{c:person}", "nothing of kind 'person'"),
+    ],
+)
+def test_a_bad_grammar_is_refused(source, says):
+    with pytest.raises(GrammarError, match=re.escape(says)):
+        texts(toy(source))
+
+
+# --- No two derivations of one text: a proof for each fork of the whole world -----
+
+
+def values_of(made):
+    """Every text that each mark can stand for."""
+    values, roles = {}, {}
+    for rule in made.rules.values():
+        for symbol in symbols_in(rule):
+            if isinstance(symbol, Draw):
+                roles.setdefault(symbol.name, set()).add(symbol.kind)
+    for name, kinds in roles.items():
+        for kind in kinds:
+            places = WHOLE.places if "{" in kind else [None]
+            for place in places:
+                kind_there = kind.replace("{place}", str(place))
+                for entity in WHOLE.entities(kind_there):
+                    for key, text in WHOLE.remember(
+                        {}, name, kind_there, entity
+                    ).items():
+                        values.setdefault(key, set()).add(text)
+                        if kind in ("person", "visitor") and key.startswith(name):
+                            own = f"{entity}'s" if key.endswith("his") else entity
+                            values[key].add(own)
+    for rule in made.rules.values():
+        for symbol in symbols_in(rule):
+            deed = getattr(symbol, "deed", "")
+            if "=" in deed:
+                name, _, text = deed.partition("=")
+                known = {text} if "{" not in text else values[text.strip("{}")]
+                values.setdefault(name, set()).update(known)
+    return values
+
+
+def symbols_in(rule):
+    for _, row in rule.alternatives:
+        for symbol in row:
+            yield symbol
+            if isinstance(symbol, Pick):
+                yield from symbols_in(symbol)
+
+
+def tokens(template):
+    """Letters and marks."""
+    return re.findall(r"%\([^)]*\)s|.", template)
+
+
+def clashes(rows, values):
+    """Pairs of options that some memory could make begin alike to the end of one."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(row[0] if row else "", []).append(row[1:])
+    for first, second in combinations(groups, 2):
+        if "%(" not in first + second:
+            continue
+        for a in beginnings(first, groups[first], values):
+            for b in beginnings(second, groups[second], values):
+                if (a.startswith(b) or b.startswith(a)) and not two_people(
+                    first, second
+                ):
+                    yield a, b
+    for rest in groups.values():
+        if len(rest) > 1:
+            yield from clashes(rest, values)
+
+
+def beginnings(first, rests, values):
+    """What texts begin with that begin with a mark, or with a letter."""
+    words = values[first[2:-2]] if first.startswith("%(") else {first}
+    letters = {
+        "".join(takewhile(lambda token: len(token) == 1, rest[:12]))
+        for rest in rests
+    }
+    return {word + more for word in words for more in letters}
+
+
+def two_people(first, second):
+    """Different roles are different people, and only one of them can be "he"."""
+    names = [t[2:-2].split(".")[0] for t in (first, second) if t.startswith("%(")]
+    people = {"hero", "friend", "third"}
+    return len({*names}) == 2 and {*names} <= people
+
+
+def test_at_every_fork_no_option_begins_another_whatever_is_remembered():
+    made = machine()
+    values, forks = values_of(made), 0
+    for point in made._points.values():
+        for fork in point.forks.values():
+            forks += 1
+            if any(option.varies for option in fork.options):
+                rows = [tokens(option.template) for option in fork.options]
+                assert not list(clashes(rows, values)), rows
+            plain = sorted(o.template for o in fork.options if not o.varies)
+            assert not [a for a, b in pairwise(plain) if b.startswith(a)]
+            assert sum(o.probability for o in fork.options) == pytest.approx(1)
+    assert forks > 1000
+
+
+def test_the_proof_would_notice():
+    values = {"hero": {"Mia", "Theo"}}
+    assert list(clashes([tokens("%(hero)s"), tokens("Theo sat")], values))
+    assert not list(clashes([tokens("%(hero)s ran"), tokens("There sat")], values))
+
+
+def test_random_texts_of_small_worlds_keep_the_rules_too():
+    rng = random.Random(0)
+    for _ in range(20):
+        people = tuple(rng.sample(WHOLE.people, 3))
+        world = World(
+            people=people, places=("park", "mill"), plots=("lost", "mixup")
+        )
+        s = sample_story(rng.randrange(99), 0, world)
+        assert s.plot in ("lost", "mixup")
+        assert {*s.state.where} <= {*people, *WHOLE.helpers}
