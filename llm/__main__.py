@@ -29,7 +29,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from llm.checkpoints import newest_checkpoint, read_json, settings_of
-from llm.corpora import load_text
+from llm.corpora import Story, download, load_text, sample_story
 from llm.data import check_length, split
 from llm.evaluate import evaluate
 from llm.files import atomic_write
@@ -43,6 +43,7 @@ from llm.generate import (
     top_p,
 )
 from llm.model import GPT, GPTConfig, build
+from llm.oracle import STORY_ENTROPY
 from llm.tokenizers import END_OF_TEXT, Tokenizer, load, train_tokenizer
 from llm.train import (
     Record,
@@ -230,12 +231,92 @@ class Evaluate:
         print(evaluate(model, tokenizer, ids, batch_size=self.batch_size))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """Write stories whose entropy is known exactly, look at them, or fetch a text.
+
+    Ten thousand stories, and the floor under the loss of every model of them:
+
+        python -m llm corpus --count 10000 --save stories.txt
+
+    What is known of a story besides its words; a public corpus, downloaded once:
+
+        python -m llm corpus --inspect --count 1 --seed 7
+        python -m llm corpus --download tiny-shakespeare
+    """
+
+    # Which supply of stories; the same seed gives the same stories.
+    seed: int = 0
+    # How many stories.
+    count: int = 10
+    # Where to write them: UTF-8, a blank line behind each; None = show them.
+    save: Path | None = None
+    # Show of each its summary, topic, mood, questions, and how surprising it is.
+    inspect: bool = False
+    # Fetch a public corpus instead, and say where it lies; see llm.corpora.PUBLIC.
+    download: (
+        Literal["tiny-shakespeare", "tinystories", "tinystories-valid"] | None
+    ) = None
+
+    def __call__(self) -> None:
+        if self.download:
+            print(fetched(self.download))
+            return
+        if self.count < 1:
+            raise ValueError(f"count={self.count} must be at least 1")
+        written = [sample_story(self.seed, i) for i in range(self.count)]
+        if self.save:
+            with atomic_write(self.save, "w") as file:
+                file.writelines(f"{story.text}\n\n" for story in written)
+        else:
+            for story in written:
+                print(inspection(story) if self.inspect else story.text, end="\n\n")
+        print(floor_of(written))
+
+
 COMMANDS: dict[str, Callable[..., Callable[[], int | None]]] = {
+    "corpus": Corpus,
     "tokenize": Tokenize,
     "train": Train,
     "sample": Sample,
     "evaluate": Evaluate,
 }
+
+
+# --- Stories and public corpora ---------------------------------------------------
+
+
+def inspection(story: Story) -> str:
+    """A story, and all that is known of it."""
+    nats = -story.log_prob
+    asked = [f"  {question} {answer}" for question, answer in story.questions]
+    labels = f"plot: {story.plot} · topic: {story.topic} · mood: {story.mood}"
+    surprise = f"surprise: {nats:.2f} nats in {len(story.derivation)} choices"
+    return "\n".join([story.text, labels, story.summary, *asked, surprise])
+
+
+def floor_of(written: Sequence[Story]) -> str:
+    """What no honest model of these stories can beat, and how surprising they are."""
+    n_characters = sum(len(story.text) + 2 for story in written)
+    mean = -sum(story.log_prob for story in written) / len(written)
+    said = (
+        f"{len(written):,} stories, {n_characters:,} characters with their ends; "
+        f"the floor is {STORY_ENTROPY:.2f} nats a story (these: {mean:.2f})"
+    )
+    if len(written) < 100:  # too few to know how long a story is
+        return said
+    return f"{said}, {STORY_ENTROPY * len(written) / n_characters:.3f} a character"
+
+
+def fetched(name: str) -> Path:
+    """The file of a public corpus; a bar shows what comes, if anything has to."""
+    with tqdm(unit="B", unit_scale=True, disable=None, leave=False) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return download(name, progress=progress)
 
 
 # --- Texts and tokenizers ---------------------------------------------------------
