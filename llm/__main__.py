@@ -59,8 +59,12 @@ from llm.train import (
 
 PROGRAM = "python -m llm"
 RUNS = Path("runs")
-MODEL = GPTConfig(vocab_size=1024)
-TRAINING = TrainConfig()
+# Lowest held-out loss of a megabyte of text in five minutes on two processors:
+# at the same cost a Llama of this size beats GPT-2 by 0.2 bits per byte.
+MODEL = GPTConfig(
+    architecture="llama", vocab_size=1024, context_length=128, dropout=0.1
+)
+TRAINING = TrainConfig(batch_size=16)
 Kind = Literal["bpe", "characters", "words", "bytes"]
 
 
@@ -109,11 +113,11 @@ class Train:
 
         python -m llm train --text book.txt
 
-    Go on from where it stopped, on two processors, or with a Llama:
+    Go on from where it stopped, on two processors, or with a GPT-2:
 
         python -m llm train --resume
         torchrun --nproc_per_node=2 -m llm train --text book.txt --folder runs/two
-        python -m llm train --text book.txt --folder runs/llama --architecture llama
+        python -m llm train --text book.txt --folder runs/gpt2 --architecture gpt2
     """
 
     # The text, in UTF-8: a file, a folder of .txt and .md files, or - for stdin.

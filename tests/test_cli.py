@@ -241,8 +241,8 @@ def test_other_kinds_of_tokens(capsys, kind):
     assert call(capsys, "sample", "--max-new-tokens", 5)[0] == 0
 
 
-def test_llama_dropout_and_micro_batches(capsys):
-    more = ["--architecture", "llama", "--dropout", 0.1, "--micro-batch-size", 3]
+def test_another_architecture_dropout_and_micro_batches(capsys):
+    more = ["--architecture", "gpt2", "--dropout", 0.2, "--micro-batch-size", 3]
     assert call(capsys, "train", "--text", "book.txt", *TINY, *more)[0] == 0
     assert call(capsys, "sample", "--max-new-tokens", 40)[0] == 0
 
@@ -425,8 +425,8 @@ def test_a_vocabulary_larger_than_the_text_allows(capsys):
 
 
 @pytest.mark.parametrize(("argv", "message"), [
-    ([], "tokenize, train, sample, evaluate"),
-    (["dance"], "dance Available subcommands: tokenize, train, sample, evaluate"),
+    ([], "corpus, tokenize, train, sample, evaluate"),
+    (["dance"], "dance Available subcommands: corpus, tokenize, train, sample, evaluate"),
     (["train", "--txt", "book.txt"], "Unrecognized options: --txt"),
     (["train", "--steps", "many"], "Error parsing --steps: invalid literal"),
     (["sample", "--prompt"], "--prompt"),
@@ -456,7 +456,7 @@ def test_a_start_that_was_killed_does_not_block_the_name(capsys):
 
 @pytest.mark.parametrize(("options", "message"), [
     (["--d-model", 32], "d_model=32, but the run has d_model=16"),
-    (["--architecture", "llama"], "architecture=llama, but the run has"),
+    (["--architecture", "gpt2"], "architecture=gpt2, but the run has"),
     (["--text", "other.txt"], "other.txt is not the text that the run began with"),
     (["--folder", "runs/none"], "no run in runs/none"),
 ])  # fmt: skip
