@@ -27,6 +27,7 @@ from llm.corpora import load_text, prose
 from llm.count import forward_flops
 from llm.data import Batches
 from llm.generate import CachedReader, greedy, new_tokens
+from llm.layers import swiglu_width
 from llm.model import GPT, GPTConfig, build, next_token_loss
 from llm.tokenizers import BPETokenizer
 
@@ -69,7 +70,7 @@ def theirs_for(config: GPTConfig) -> nn.Module:
         "hidden_size": c.d_model,
         "num_hidden_layers": c.n_layers,
         "num_attention_heads": c.n_heads,
-        "intermediate_size": -(-8 * c.d_model // 96) * 32,
+        "intermediate_size": swiglu_width(c.d_model),
         "max_position_embeddings": c.context_length,
     }
     return transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm.layers import swiglu_width
 from llm.model import GPTConfig
 
 
@@ -17,7 +18,7 @@ def parameters(config: GPTConfig) -> int:
         block = attention + feed_forward + 4 * c.d_model
         ends = (c.vocab_size + c.context_length + 2) * c.d_model
     else:
-        d_ff = c.d_ff or -(-8 * c.d_model // 96) * 32
+        d_ff = c.d_ff or swiglu_width(c.d_model)
         attention = c.d_model * (2 * c.d_model + 2 * kv_width)
         block = attention + 3 * c.d_model * d_ff + 2 * c.d_model
         ends = (2 * c.vocab_size + 1) * c.d_model
@@ -38,7 +39,7 @@ def forward_flops(config: GPTConfig, n_tokens: int) -> int:
     c = config
     kv_width = c.head_dim * (c.n_kv_heads or c.n_heads)
     matrices = 3 if c.architecture == "llama" else 2
-    default = -(-8 * c.d_model // 96) * 32 if matrices == 3 else 4 * c.d_model
+    default = swiglu_width(c.d_model) if matrices == 3 else 4 * c.d_model
     weights = c.d_model * (2 * c.d_model + 2 * kv_width)
     weights += matrices * c.d_model * (c.d_ff or default)
     pairs = n_tokens * (n_tokens + 1) // 2

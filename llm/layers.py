@@ -67,6 +67,19 @@ class FeedForward(nn.Module):
         return self.dropout(self.down(hidden))
 
 
+def swiglu_width(d_model: int) -> int:
+    """The usual width of a SwiGLU: 8/3 C, rounded up to a multiple of 32.
+
+    Its three matrices are then about as large as the two of a `FeedForward`.
+
+    **Source:** Touvron et al. (2023), section 2.2.
+
+    >>> swiglu_width(128)
+    352
+    """
+    return -(-8 * d_model // 96) * 32
+
+
 class SwiGLU(nn.Module):
     """A feed-forward layer with a gate: one projection decides how much of the
     other goes through.
@@ -83,7 +96,7 @@ class SwiGLU(nn.Module):
         self, d_model: int, d_ff: int | None = None, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        d_ff = d_ff or -(-8 * d_model // 96) * 32
+        d_ff = d_ff or swiglu_width(d_model)
         self.gate = nn.Linear(d_model, d_ff, bias=False)
         self.up = nn.Linear(d_model, d_ff, bias=False)
         self.down = nn.Linear(d_ff, d_model, bias=False)

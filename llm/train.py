@@ -45,7 +45,7 @@ class TrainConfig:
     # Updates to make in all; more is better until the held-out loss turns.
     steps: int = 2000
     # B: windows in one update, over all processes; usual: 16 to 512.
-    batch_size: int = 32
+    batch_size: int = 16
     # Windows that go through the model at once; the gradients of one update add up.
     # None = the whole batch; lower it when memory runs out.
     micro_batch_size: int | None = None

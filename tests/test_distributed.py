@@ -15,7 +15,7 @@ from llm.train import IGNORE, my_share, read_log
 SETTINGS = """
     --kind characters --context-length 8 --d-model 16 --n-layers 1 --n-heads 2
     --batch-size 6 --micro-batch-size 2 --learning-rate 0.01 --evaluate-every 4
-    --device cpu --steps
+    --dropout 0 --device cpu --steps
 """
 
 

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from llm.attention import attention
-from llm.exercises.verdict import Wrong, answer_of, checker
-
-
-def _mask_of(
-    function: Callable[..., Tensor], *inputs, shape: Sequence[int]
-) -> Tensor:
-    """The reader's mask; raises `Wrong` if it is none or has another shape."""
-    name = getattr(function, "__name__", "your function")
-    result = answer_of(function, *inputs)
-    if not isinstance(result, Tensor):
-        raise Wrong(f"{name} returns a {type(result).__name__}, not a tensor")
-    if tuple(result.shape) != tuple(shape):
-        raise Wrong(
-            f"{name} returns the shape {tuple(result.shape)}, expected {tuple(shape)}"
-        )
-    if result.dtype != torch.bool:
-        raise Wrong(
-            f"{name} returns {result.dtype}; a mask is boolean, True = may look. "
-            f"Adding or multiplying comes later, if at all"
-        )
-    return result
+from llm.exercises.verdict import Wrong, answer_of, checker, mask_of
 
 
 def _compare(result: Tensor, expected: Tensor, mistakes: dict[str, Tensor]) -> None:
@@ -61,7 +41,7 @@ def window_mask(function: Callable[[int, int], Tensor]) -> str:
     for n, width in ((7, 3), (5, 1), (4, 9)):
         back = _distance(n)
         _compare(
-            _mask_of(function, n, width, shape=(n, n)),
+            mask_of(function, n, width, shape=(n, n)),
             (back >= 0) & (back < width),
             {
                 "the window reaches into the future as far as into the past": (
@@ -94,11 +74,9 @@ def left_padded_mask(function: Callable[[Tensor, int], Tensor]) -> str:
     Padding must see itself, so that no row of weights is empty.
     """
     lengths, n = torch.tensor([5, 2, 4]), 5
-    if tuple(answer_of(function, lengths, n).shape) == (3, n, n):
-        raise Wrong(
-            "(B, T, T) does not broadcast over heads: it takes (B, 1, T, T)"
-        )
-    result = _mask_of(function, lengths, n, shape=(3, 1, n, n))
+    heads = "(B, T, T) does not broadcast over heads: it takes (B, 1, T, T)"
+    hints = {(3, n, n): heads}
+    result = mask_of(function, lengths, n, shape=(3, 1, n, n), hints=hints)
     past, itself = _distance(n) >= 0, torch.eye(n, dtype=torch.bool)
     real = torch.arange(n) >= (n - lengths)[:, None]  # (B, T)
     right = torch.arange(n) < lengths[:, None]  # (B, T)
@@ -136,7 +114,7 @@ def document_mask(function: Callable[[Tensor], Tensor]) -> str:
     n = len(documents)
     past, same = _distance(n) >= 0, documents[:, None] == documents
     _compare(
-        _mask_of(function, documents, shape=(n, n)),
+        mask_of(function, documents, shape=(n, n)),
         past & same,
         {
             "the future within a document is not hidden": same,
@@ -159,7 +137,7 @@ def prefix_mask(function: Callable[[int, int], Tensor]) -> str:
         past = _distance(n) >= 0
         seen, at = torch.arange(n) < prefix, torch.arange(n)
         _compare(
-            _mask_of(function, n, prefix, shape=(n, n)),
+            mask_of(function, n, prefix, shape=(n, n)),
             past | (seen[:, None] & seen),
             {
                 "the prefix sees the answer too: hide what comes after it": (

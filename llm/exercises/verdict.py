@@ -38,13 +38,14 @@ def checker(check: Callable[..., str]) -> Callable[..., Verdict]:
             return Verdict(False, str(wrong))
 
     verdict.__name__, verdict.__doc__ = check.__name__, check.__doc__
+    verdict.is_checker = True
     return verdict
 
 
 def answer_of(function: Callable[..., Any], *inputs: Any) -> Any:
     """Call the reader's function on copies of the inputs; raise `Wrong` if it fails."""
     copies = [x.clone() if isinstance(x, Tensor) else x for x in inputs]
-    name = getattr(function, "__name__", "your function")
+    name = _name(function)
     try:
         result = function(*copies)
     except Exception as error:
@@ -63,22 +64,56 @@ def tensor_of(
     shape: Sequence[int],
     hints: dict[tuple[int, ...], str] | None = None,
 ) -> Tensor:
-    """The answer as a tensor of the expected shape; `hints` explain other shapes."""
-    name = getattr(function, "__name__", "your function")
-    result = answer_of(function, *inputs)
-    if not isinstance(result, Tensor):
-        raise Wrong(f"{name} returns a {type(result).__name__}, not a tensor")
-    if tuple(result.shape) != tuple(shape):
-        hint = (hints or {}).get(tuple(result.shape), "")
-        raise Wrong(
-            f"{name} returns the shape {tuple(result.shape)}, expected {tuple(shape)}"
-            + (f": {hint}" if hint else "")
-        )
+    """The answer, a tensor of numbers of the expected shape; `hints` explain others."""
+    result = _shaped(function, inputs, shape, hints or {})
     if not result.is_floating_point():
+        name = _name(function)
         raise Wrong(
             f"{name} returns {result.dtype}, expected floating-point numbers"
         )
     return result.detach()
+
+
+def mask_of(
+    function: Callable[..., Any],
+    *inputs: Any,
+    shape: Sequence[int],
+    hints: dict[tuple[int, ...], str] | None = None,
+) -> Tensor:
+    """The answer, a boolean mask of the expected shape; `hints` explain others."""
+    result = _shaped(function, inputs, shape, hints or {})
+    if result.dtype != torch.bool:
+        raise Wrong(
+            f"{_name(function)} returns {result.dtype}; a mask is boolean, True = may "
+            f"look. Adding or multiplying comes later, if at all"
+        )
+    return result
+
+
+def _shaped(
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    shape: Sequence[int],
+    hints: dict[tuple[int, ...], str],
+) -> Tensor:
+    """The answer, if it is a tensor of this shape."""
+    result = answer_of(function, *inputs)
+    if not isinstance(result, Tensor):
+        kind = type(result).__name__
+        raise Wrong(f"{_name(function)} returns a {kind}, not a tensor")
+    found, expected = tuple(result.shape), tuple(shape)
+    if found != expected:
+        message = (
+            f"{_name(function)} returns the shape {found}, expected {expected}"
+        )
+        raise Wrong(
+            ": ".join([message, *([hints[found]] if found in hints else [])])
+        )
+    return result
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", "your function")
 
 
 def same(a: Tensor, b: Tensor, tolerance: float = 1e-6) -> bool:

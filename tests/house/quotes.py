@@ -74,6 +74,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "RMSNorm": 12,
         "FeedForward": 12,
         "SwiGLU": 12,
+        "swiglu_width": 12,
     },
     "attention": {
         "attention_weights": 8,
