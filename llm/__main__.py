@@ -59,8 +59,8 @@ from llm.train import (
 
 PROGRAM = "python -m llm"
 RUNS = Path("runs")
-# Lowest held-out loss of a megabyte of text in five minutes on two processors:
-# at the same cost a Llama of this size beats GPT-2 by 0.2 bits per byte.
+# Minutes on two processors for a megabyte of text. In 150 processor-seconds on such
+# a text a Llama of this size reaches 2.2 bits per byte on held-out text, a GPT-2 2.4.
 MODEL = GPTConfig(
     architecture="llama", vocab_size=1024, context_length=128, dropout=0.1
 )
