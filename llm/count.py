@@ -9,16 +9,14 @@ from llm.model import GPTConfig
 def parameters(config: GPTConfig) -> int:
     """How many numbers a model of this configuration learns; a shared matrix
     once."""
-    c = config
+    c, d_ff = config, _d_ff(config)
     kv_width = c.head_dim * (c.n_kv_heads or c.n_heads)
     if c.architecture == "gpt2":
-        d_ff = c.d_ff or 4 * c.d_model
         attention = (c.d_model + 1) * (2 * c.d_model + 2 * kv_width)
         feed_forward = 2 * c.d_model * d_ff + d_ff + c.d_model
         block = attention + feed_forward + 4 * c.d_model
         ends = (c.vocab_size + c.context_length + 2) * c.d_model
     else:
-        d_ff = c.d_ff or swiglu_width(c.d_model)
         attention = c.d_model * (2 * c.d_model + 2 * kv_width)
         block = attention + 3 * c.d_model * d_ff + 2 * c.d_model
         ends = (2 * c.vocab_size + 1) * c.d_model
@@ -39,9 +37,16 @@ def forward_flops(config: GPTConfig, n_tokens: int) -> int:
     c = config
     kv_width = c.head_dim * (c.n_kv_heads or c.n_heads)
     matrices = 3 if c.architecture == "llama" else 2
-    default = swiglu_width(c.d_model) if matrices == 3 else 4 * c.d_model
     weights = c.d_model * (2 * c.d_model + 2 * kv_width)
-    weights += matrices * c.d_model * (c.d_ff or default)
+    weights += matrices * c.d_model * _d_ff(c)
     pairs = n_tokens * (n_tokens + 1) // 2
     blocks = c.n_layers * (2 * n_tokens * weights + 4 * pairs * c.d_model)
     return blocks + 2 * n_tokens * c.d_model * c.vocab_size
+
+
+def _d_ff(config: GPTConfig) -> int:
+    """F: the feed-forward width, as given or as the architecture has it."""
+    if config.d_ff:
+        return config.d_ff
+    llama = config.architecture == "llama"
+    return swiglu_width(config.d_model) if llama else 4 * config.d_model
