@@ -9,6 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm.layers import make_dropout
+from llm.linear import Linear
+
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
     """How much each query takes from each key: a row of weights that sums to one.
@@ -77,12 +80,13 @@ class KVCache:
         self.v = torch.zeros(shape, device=device, dtype=dtype)
 
     def update(
-        self, k: Tensor, v: Tensor, positions: Tensor, n_slots: int
+        self, k: Tensor, v: Tensor, positions: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Write new keys and values at their positions; return the first `n_slots`.
+        """Write new keys and values at their positions; return all up to the last of
+        these.
 
         k, v: (B, n_kv_heads, T, D); positions: integers (T,) or (B, T).
-        Returns two tensors (B, n_kv_heads, n_slots, D).
+        Returns two tensors (B, n_kv_heads, S, D).
         """
         for slots, new in ((self.k, k), (self.v, v)):
             if positions.dim() == 1:
@@ -90,6 +94,7 @@ class KVCache:
             else:
                 where = positions[:, None, :, None].expand_as(new)
                 slots.scatter_(2, where, new.to(slots.dtype))
+        n_slots = int(positions.max()) + 1
         return self.k[:, :, :n_slots], self.v[:, :, :n_slots]
 
 
@@ -104,8 +109,7 @@ class MultiHeadAttention(nn.Module):
     x: (B, T, C). Returns (B, T, C). mask: boolean, broadcast to (B, H, T, S), True
     = may look; None = look everywhere. positions: integers (T,) or (B, T), for
     `rotary` and `cache`. cache: a `KVCache` that supplies the keys and values of
-    earlier calls; a mask is then needed, and its last size S says how many slots to
-    read.
+    earlier calls, S in all.
 
     n_kv_heads: fewer heads for keys and values than for queries; each is shared by
     n_heads / n_kv_heads of them. rotary: turns queries and keys, see
@@ -129,13 +133,13 @@ class MultiHeadAttention(nn.Module):
         n_kv_heads = n_kv_heads or n_heads
         check_heads(d_model, n_heads, n_kv_heads)
         self.head_dim = d_model // n_heads
-        self.n_heads_each = [n_heads, n_kv_heads, n_kv_heads]
-        self.qkv = nn.Linear(
-            d_model, sum(self.n_heads_each) * self.head_dim, bias=bias
-        )
-        self.project = nn.Linear(d_model, d_model, bias=bias)
+        self.n_heads_each = [n_heads, n_kv_heads]
+        self.n_rotated = [n_heads + n_kv_heads, n_kv_heads]
+        width = sum(self.n_rotated) * self.head_dim
+        self.qkv = Linear(d_model, width, bias=bias)
+        self.project = Linear(d_model, d_model, bias=bias)
         self.weight_dropout = dropout
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = make_dropout(dropout)
         self.rotary = rotary
 
     def forward(
@@ -145,11 +149,11 @@ class MultiHeadAttention(nn.Module):
         positions: Tensor | None = None,
         cache: KVCache | None = None,
     ) -> Tensor:
-        heads = self.qkv(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-        q, k, v = heads.split(self.n_heads_each, dim=1)  # (B, ..., T, D)
-        q, k = self.rotary(q, positions), self.rotary(k, positions)
+        heads = self.qkv(x).view(*x.shape[:2], -1, self.head_dim).transpose(1, 2)
+        qk, v = heads.split(self.n_rotated, dim=1)  # (B, ..., T, D)
+        q, k = self.rotary(qk, positions).split(self.n_heads_each, dim=1)
         if cache is not None:
-            k, v = cache.update(k, v, positions, mask.shape[-1])  # (B, ..., S, D)
+            k, v = cache.update(k, v, positions)  # (B, n_kv_heads, S, D)
         out = fused_attention(
             q, k, v, mask, self.weight_dropout if self.training else 0.0
         )

@@ -102,13 +102,16 @@ def compose(*samplers: Sampler) -> Sampler:
 def draw(logits: Tensor, generators: Sequence[torch.Generator]) -> list[int]:
     """Draw one token for each row, each with its own generator.
 
+    A point between 0, excluded, and 1, included, falls into the share of one token
+    when the shares lie side by side; a token without a share is never hit.
+
     logits: (B, V). Returns B ids.
     """
     probs = logits.float().softmax(dim=-1).cpu()  # (B, V)
-    return [
-        int(torch.multinomial(row, 1, generator=generator))
-        for row, generator in zip(probs, generators, strict=True)
-    ]
+    up_to = probs.cumsum(dim=-1, dtype=torch.double)  # (B, V)
+    dice = [torch.rand(1, dtype=torch.double, generator=g) for g in generators]
+    points = (1 - torch.stack(dice)) * up_to[:, -1:]  # (B, 1)
+    return torch.searchsorted(up_to, points).squeeze(-1).tolist()
 
 
 # --- Reading: what the model sees of a text that outgrows its context -------------
@@ -133,7 +136,7 @@ def read_afresh(model: GPT, texts: list[list[int]]) -> Tensor:
     texts: B lists of ids, of any lengths from 1. Returns (B, V). Slow, and the
     reference for `CachedReader`.
     """
-    context_length = model.config.context_length
+    context_length = model.context_length
     read = [text[window_start(len(text), context_length) :] for text in texts]
     logits = model(right_padded(read, model))  # (B, T, V)
     return torch.stack(
@@ -157,18 +160,19 @@ class CachedReader:
     def __call__(self, texts: list[list[int]]) -> Tensor:
         """texts: those of the last call, each longer by one token; in the first
         call any. Returns logits (B, V)."""
-        context_length = self.model.config.context_length
+        context_length = self.model.context_length
         starts = [window_start(len(text), context_length) for text in texts]
         moved = [i for i, start in enumerate(starts) if start != self.starts[i]]
         if moved:
             self.fill(moved, [texts[i][starts[i] : -1] for i in moved])
         self.starts = starts
-        device = self.caches[0].k.device
+        device = self.model.device
         last = torch.tensor([[text[-1]] for text in texts], device=device)
-        positions = [
-            [len(text) - 1 - start]
-            for text, start in zip(texts, starts, strict=True)
+        places = [
+            len(text) - 1 - start for text, start in zip(texts, starts, strict=True)
         ]
+        alike = len(set(places)) == 1
+        positions = places[:1] if alike else [[place] for place in places]
         positions = torch.tensor(positions, device=device)
         return self.model(last, positions, self.caches)[:, -1]
 
@@ -190,7 +194,7 @@ def right_padded(rows: list[list[int]], model: GPT) -> Tensor:
     """
     width = max(map(len, rows))
     filled = [row + [0] * (width - len(row)) for row in rows]
-    device = model.head.weight.device
+    device = model.device
     return torch.tensor(filled, dtype=torch.long, device=device)  # (B, T)
 
 
@@ -208,7 +212,11 @@ def new_tokens(
     """
     texts = [list(text) for text in texts]
     while True:
-        ids = draw(sampler(reader(texts)), generators)
+        logits = reader(texts)  # (B, V)
+        if sampler is greedy:  # nothing to draw
+            ids = logits.argmax(dim=-1).tolist()
+        else:
+            ids = draw(sampler(logits), generators)
         for text, new in zip(texts, ids, strict=True):
             text.append(new)
         yield ids

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm.linear import Linear
+
 
 class LayerNorm(nn.Module):
     """Shift and scale each vector to mean 0 and variance 1, then rescale it.
@@ -43,6 +45,14 @@ class RMSNorm(nn.Module):
         return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
 
+def make_dropout(share: float) -> nn.Module:
+    """Set that share of the numbers to zero while training; for 0 nothing at all.
+
+    **Source:** Srivastava et al. (2014), section 4, with the scaling in training.
+    """
+    return nn.Dropout(share) if share else nn.Identity()
+
+
 class FeedForward(nn.Module):
     """Two linear layers with a GELU between: each position thinks by itself.
 
@@ -58,9 +68,9 @@ class FeedForward(nn.Module):
     ) -> None:
         super().__init__()
         d_ff = d_ff or 4 * d_model
-        self.up = nn.Linear(d_model, d_ff)
-        self.down = nn.Linear(d_ff, d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.up = Linear(d_model, d_ff)
+        self.down = Linear(d_ff, d_model)
+        self.dropout = make_dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = F.gelu(self.up(x), approximate="tanh")  # (..., F)
@@ -97,10 +107,10 @@ class SwiGLU(nn.Module):
     ) -> None:
         super().__init__()
         d_ff = d_ff or swiglu_width(d_model)
-        self.gate = nn.Linear(d_model, d_ff, bias=False)
-        self.up = nn.Linear(d_model, d_ff, bias=False)
-        self.down = nn.Linear(d_ff, d_model, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.gate = Linear(d_model, d_ff, bias=False)
+        self.up = Linear(d_model, d_ff, bias=False)
+        self.down = Linear(d_ff, d_model, bias=False)
+        self.dropout = make_dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = F.silu(self.gate(x)) * self.up(x)  # (..., F)
@@ -151,15 +161,15 @@ class RotaryPositions(nn.Module):
             )
         exponents = torch.arange(0, head_dim, 2).float() / head_dim
         angles = torch.arange(context_length)[:, None] * base**-exponents
-        self.register_buffer("cos", angles.cos(), persistent=False)
-        self.register_buffer("sin", angles.sin(), persistent=False)
+        cos, sin = angles.cos(), angles.sin()  # (context_length, D/2)
+        table = torch.cat((cos, cos, -sin, sin), dim=-1)  # (context_length, 2 D)
+        self.register_buffer("table", table, persistent=False)
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-        cos = self.cos[positions].unsqueeze(-3)  # (..., 1, T, D/2)
-        sin = self.sin[positions].unsqueeze(-3)  # (..., 1, T, D/2)
-        a, b = x.chunk(2, dim=-1)  # (B, H, T, D/2)
-        turned = torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
-        return turned.type_as(x)
+        at = F.embedding(positions, self.table).unsqueeze(-3)  # (..., 1, T, 2 D)
+        cos, sin = at.chunk(2, dim=-1)  # (..., 1, T, D)
+        other = x.roll(x.shape[-1] // 2, dims=-1)  # (B, ..., T, D)
+        return (x * cos + other * sin).type_as(x)
 
 
 class Embedding(nn.Module):
@@ -182,7 +192,7 @@ class Embedding(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(vocab_size, d_model)
         self.positions_part = positions_part
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = make_dropout(dropout)
 
     def forward(self, ids: Tensor, positions: Tensor) -> Tensor:
         x = self.tokens(ids)  # (B, T, C)

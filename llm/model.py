@@ -22,6 +22,7 @@ from llm.layers import (
     RotaryPositions,
     SwiGLU,
 )
+from llm.linear import Linear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,13 +157,24 @@ class GPT(nn.Module):
             )
         if positions is None:
             positions = torch.arange(ids.shape[1], device=ids.device)
-        mask = visible(positions, caches)
+        one_more = caches is not None and positions.shape == (1,)
+        mask = None if one_more else visible(positions, caches)
         x = self.embedding(ids, positions)  # (B, T, C)
         for block, cache in zip(
             self.blocks, caches or [None] * len(self.blocks), strict=True
         ):
             x = block(x, mask, positions, cache)  # (B, T, C)
         return self.head(self.norm(x))
+
+    @property
+    def context_length(self) -> int:
+        """The largest T."""
+        return self.config.context_length
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return self.head.weight.device
 
     def new_caches(self, batch_size: int) -> list[KVCache]:
         """One empty `KVCache` for each block, where the parameters live."""
@@ -219,7 +231,7 @@ def gpt2(config: GPTConfig) -> GPT:
     block = partial(
         TransformerBlock, attention=attention, feed_forward=feed_forward
     )
-    head = nn.Linear(c.d_model, c.vocab_size, bias=False)
+    head = Linear(c.d_model, c.vocab_size, bias=False)
     head.weight = embedding.tokens.weight
     blocks = [block(c.d_model, c.n_heads) for _ in range(c.n_layers)]
     norm = LayerNorm(c.d_model)
@@ -252,7 +264,7 @@ def llama(config: GPTConfig) -> GPT:
         embedding=Embedding(c.vocab_size, c.d_model, dropout=c.dropout),
         blocks=[block(c.d_model, c.n_heads) for _ in range(c.n_layers)],
         norm=RMSNorm(c.d_model),
-        head=nn.Linear(c.d_model, c.vocab_size, bias=False),
+        head=Linear(c.d_model, c.vocab_size, bias=False),
     )
 
 

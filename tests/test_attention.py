@@ -166,9 +166,9 @@ def test_heads_that_do_not_fit_are_refused(sizes, message):
 def test_cache_keeps_what_was_written_where_it_was_written():
     cache = KVCache(B, H, 8, D, dtype=torch.float64)
     k, v = vectors(B, H, 3, D), vectors(B, H, 3, D, seed=1)
-    cache.update(k, v, torch.arange(3), 3)
+    cache.update(k, v, torch.arange(3))
     late = vectors(B, H, 1, D, seed=2)
-    all_k, all_v = cache.update(late, late, torch.tensor([3]), 4)
+    all_k, all_v = cache.update(late, late, torch.tensor([3]))
     torch.testing.assert_close(all_k, torch.cat((k, late), 2))
     torch.testing.assert_close(all_v, torch.cat((v, late), 2))
 
@@ -176,7 +176,7 @@ def test_cache_keeps_what_was_written_where_it_was_written():
 def test_cache_takes_another_position_for_every_row():
     cache = KVCache(2, 1, 8, D, dtype=torch.float64)
     new = vectors(2, 1, 1, D)
-    k, _ = cache.update(new, new, torch.tensor([[5], [2]]), 6)
+    k, _ = cache.update(new, new, torch.tensor([[5], [2]]))
     assert torch.equal(k[0, 0, 5], new[0, 0, 0])
     assert torch.equal(k[1, 0, 2], new[1, 0, 0])
     assert k.abs().sum(-1).count_nonzero() == 2

@@ -20,6 +20,7 @@ FLOORS = {
     "ngram": 1,
     "oracle": 1,
     "data": 1,
+    "linear": 0,
     "layers": 1,
     "attention": 2,
     "model": 3,

@@ -152,8 +152,9 @@ ATTENTION = [
     mutant(
         "the keys are not turned",
         "attention.py",
-        "self.rotary(q, positions), self.rotary(k, positions)",
-        "self.rotary(q, positions), k",
+        "self.rotary(qk, positions).split(self.n_heads_each, dim=1)",
+        "(self.rotary(qk, positions)[:, : self.n_heads_each[0]], "
+        "qk[:, self.n_heads_each[0] :])",
         "test_model.py::test_logits_and_gradients_equal_those_of_transformers[llama_pair]",
     ),
     mutant(
@@ -166,8 +167,8 @@ ATTENTION = [
     mutant(
         "the cache returns one slot too few",
         "attention.py",
-        "self.k[:, :, :n_slots]",
-        "self.k[:, :, 1 : n_slots + 1]",
+        "return self.k[:, :, :n_slots]",
+        "return self.k[:, :, 1 : n_slots + 1]",
         "test_model.py::TestEveryArchitecture::test_cached_equals_uncached[chunks0-gpt2]",
     ),
     mutant(
@@ -186,24 +187,38 @@ TRANSFORMERS = (
 
 LAYERS = [
     mutant(
+        "the convolution forgets the bias",
+        "linear.py",
+        "weight[:, :, None, None], bias)",
+        "weight[:, :, None, None])",
+        "test_linear.py::test_every_route_gives_the_same_sums",
+    ),
+    mutant(
+        "a product without gradient is taken while training",
+        "linear.py",
+        "if torch.is_grad_enabled():",
+        "if False:",
+        "test_linear.py::test_every_route_gives_the_same_gradients",
+    ),
+    mutant(
         "the angle turns the other way",
         "layers.py",
-        "(a * cos - b * sin, b * cos + a * sin)",
-        "(a * cos + b * sin, b * cos - a * sin)",
+        "(cos, cos, -sin, sin)",
+        "(cos, cos, sin, -sin)",
         f"{TRANSFORMERS}[llama_pair]",
     ),
     mutant(
         "the rotation also stretches",
         "layers.py",
-        "b * cos + a * sin",
-        "b * cos - a * sin",
+        "(cos, cos, -sin, sin)",
+        "(cos, cos, sin, sin)",
         "test_layers.py::test_rotation_keeps_lengths",
     ),
     mutant(
         "neighbours are turned together, not halves",
         "layers.py",
-        "a, b = x.chunk(2, dim=-1)",
-        "a, b = x[..., ::2], x[..., 1::2]",
+        "x.roll(x.shape[-1] // 2, dims=-1)",
+        "x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)",
         f"{TRANSFORMERS}[llama_pair]",
     ),
     mutant(
@@ -258,7 +273,7 @@ MODEL = [
         "model.py",
         "int(positions.max()) + 1",
         "int(positions.max())",
-        f"{EVERY}::test_cached_equals_uncached[chunks0-gpt2]",
+        f"{EVERY}::test_cached_equals_uncached[chunks2-gpt2]",
     ),
     mutant(
         "the first residual connection is cut",
@@ -346,6 +361,36 @@ DATA = [
         "return whole[:cut], whole[cut:]",
         "return whole[: cut + 1], whole[cut:]",
         "test_data.py::test_split_works_alike_on_text_and_ids",
+    ),
+    mutant(
+        "the filling of the last window is counted",
+        "data.py",
+        "value=IGNORE).view_as(x)",
+        "value=0).view_as(x)",
+        "test_train.py::TestHeldOutLoss::"
+        "test_predicts_every_token_but_the_first_once[5]",
+    ),
+    mutant(
+        "the filling of a document is counted",
+        "data.py",
+        "padding_value=IGNORE",
+        "padding_value=0",
+        "test_data.py::test_a_row_is_one_whole_document_between_end_marks",
+    ),
+    mutant(
+        "nobody has to predict the end of a document",
+        "data.py",
+        "[torch.tensor([end, *row, end]) for row in rows]",
+        "[torch.tensor([end, *row]) for row in rows]",
+        "test_data.py::test_a_row_is_one_whole_document_between_end_marks",
+    ),
+    mutant(
+        "the last document of a batch is the first of the next",
+        "data.py",
+        "range(step * self.batch_size, (step + 1) * self.batch_size)\n        rows",
+        "range(step * (self.batch_size - 1), (step + 1) * (self.batch_size - 1) + 1)"
+        "\n        rows",
+        "test_data.py::test_no_document_comes_twice",
     ),
 ]
 
@@ -438,12 +483,19 @@ TRAIN = [
         "test_train.py::TestHeldOutLoss::test_dropout_is_off_and_then_on_again",
     ),
     mutant(
-        "the filling of the last window is counted",
+        "the floor is that of other rows",
         "train.py",
-        "value=IGNORE).view_as(x)",
-        "value=0).view_as(x)",
+        "None if floor is None else floor[::every]",
+        "None if floor is None else floor[: len(x)]",
         "test_train.py::TestHeldOutLoss::"
-        "test_predicts_every_token_but_the_first_once[5]",
+        "test_while_training_some_rows_are_looked_at_spread_evenly",
+    ),
+    mutant(
+        "what was not learnt from counts as read",
+        "train.py",
+        "int((batch[1] != IGNORE).sum())",
+        "batch[1].numel()",
+        "test_train.py::TestTheLoop::test_a_supply_is_anything_with_batches",
     ),
 ]
 

@@ -84,9 +84,10 @@ def checks(recorder: Recorder) -> None:
 
 
 def training(recorder: Recorder) -> None:
-    """From a row of ids to a held-out loss."""
+    """From a row of ids, and from documents, to a held-out loss."""
     import torch
 
+    from llm.data import Batches, documents, windows
     from llm.model import GPTConfig, build
     from llm.train import TrainConfig, held_out_loss, train
 
@@ -95,8 +96,11 @@ def training(recorder: Recorder) -> None:
         vocab_size=V, context_length=CONTEXT, d_model=C, n_layers=L, n_heads=H
     )
     model, ids = build(config), torch.randint(V, (9 * CONTEXT,))
-    train(model, ids, None, TrainConfig(steps=1, batch_size=B, device="cpu"))
-    held_out_loss(model, ids, CONTEXT, batch_size=3)
+    settings = TrainConfig(steps=1, batch_size=B, device="cpu")
+    train(model, Batches(ids, CONTEXT, B, seed=0), None, settings)
+    held_out_loss(model, *windows(ids, CONTEXT), batch_size=3)
+    recorder.sizes = {"B": 2, "T": T}
+    documents([[1] * (T - 1), [2]], end=0, context_length=CONTEXT)
 
 
 def writing(recorder: Recorder) -> None:
@@ -119,7 +123,11 @@ def writing(recorder: Recorder) -> None:
         options = {"sampler": sampler, "max_new_tokens": 8, "cached": cached}
         generate.generate(model, tokenizer, prompts, **options)
     generate.generate(
-        model, tokenizer, ["a"], sampler=generate.greedy, max_new_tokens=1
+        model,
+        tokenizer,
+        ["a"],
+        sampler=generate.compose(generate.greedy),
+        max_new_tokens=1,
     )
 
 

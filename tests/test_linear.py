@@ -1,0 +1,97 @@
+"""Several routes to x Wᵀ + b: each must lead to the same place."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from llm import linear as routes
+from llm.linear import LARGE, MANY_ROWS, Linear, linear
+
+needs_onednn = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN"
+)
+# Leading shape of x, width in, width out: few rows and many, small and large.
+SIZES = [
+    ((3,), 8, 5),
+    ((1, 1), 512, 256),
+    ((2, 7), 512, 256),
+    ((MANY_ROWS - 1,), 32, 16),
+    ((MANY_ROWS,), 32, 16),
+    ((4, 50), 512, 256),
+    ((2, 3, 40), 16, 1),
+]
+
+
+def parts(rows, n_in, n_out, bias=True, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(*rows, n_in), (n_out, n_in), (n_out,)]
+    x, weight, b = (
+        torch.randn(shape, generator=generator, dtype=dtype).requires_grad_()
+        for shape in shapes
+    )
+    return x, weight, b if bias else None
+
+
+def route_taken(monkeypatch, *args):
+    taken = []
+    for name in ("by_convolution", "by_onednn"):
+        monkeypatch.setattr(routes, name, lambda *_, name=name: taken.append(name))
+    linear(*args)
+    return taken
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_every_route_gives_the_same_sums(sizes, bias):
+    x, weight, b = parts(*sizes, bias=bias)
+    for wanted in (True, False):
+        with torch.set_grad_enabled(wanted):
+            torch.testing.assert_close(
+                linear(x, weight, b), F.linear(x, weight, b), atol=1e-4, rtol=1e-5
+            )
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_every_route_gives_the_same_gradients(sizes):
+    inputs = parts(*sizes)
+    upstream = torch.randn_like(F.linear(*inputs))
+    ours = torch.autograd.grad(linear(*inputs), inputs, upstream)
+    theirs = torch.autograd.grad(F.linear(*inputs), inputs, upstream)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-5)
+
+
+def test_a_row_that_is_not_contiguous_and_one_that_is_shared():
+    x, weight, b = parts((40, 6), 24, 12)
+    strided = x.transpose(0, 1)
+    torch.testing.assert_close(
+        linear(strided, weight, b), F.linear(strided, weight, b)
+    )
+    same = x[:1, :1].expand(200, 1, -1)
+    torch.testing.assert_close(linear(same, weight, b), F.linear(same, weight, b))
+
+
+@needs_onednn
+def test_the_route_depends_on_rows_size_and_gradient(monkeypatch):
+    few, many = torch.ones(2, 512), torch.ones(MANY_ROWS, 512)
+    large, small = torch.ones(LARGE // 512, 512), torch.ones(4, 512)
+    assert route_taken(monkeypatch, many, small) == ["by_convolution"]
+    assert route_taken(monkeypatch, few, large) == []
+    with torch.no_grad():
+        assert route_taken(monkeypatch, few, large) == ["by_onednn"]
+        assert route_taken(monkeypatch, few, small) == []
+        assert route_taken(monkeypatch, many.double(), small.double()) == []
+
+
+def test_the_layer_is_an_nn_linear_with_the_same_parameters():
+    layer = Linear(16, 8)
+    assert isinstance(layer, torch.nn.Linear)
+    x = torch.randn(300, 16)
+    torch.testing.assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
+
+
+def test_bfloat16_under_autocast_is_left_to_pytorch():
+    layer, x = Linear(64, 32), torch.randn(200, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(x)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), layer(x), atol=0.05, rtol=0.05)
