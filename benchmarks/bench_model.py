@@ -28,6 +28,7 @@ from llm.count import forward_flops
 from llm.data import Batches
 from llm.generate import CachedReader, greedy, new_tokens
 from llm.layers import swiglu_width
+from llm.linear import linear
 from llm.model import GPT, GPTConfig, build, next_token_loss
 from llm.tokenizers import BPETokenizer
 
@@ -50,10 +51,12 @@ def in_turns(runs: int, **calls: Call) -> dict[str, float]:
 
 
 def peak_flops(size: int = 2048, runs: int = 5) -> float:
-    """Operations per second of a large matrix product, the best of some runs."""
+    """Operations per second of a large matrix product, the best of some runs and
+    of two libraries."""
     a, b = torch.randn(2, size, size)
-    times = [in_turns(1, product=partial(torch.mm, a, b)) for _ in range(runs)]
-    return 2 * size**3 / min(t["product"] for t in times)
+    ways = {"mkl": partial(torch.mm, a, b), "onednn": partial(linear, a, b)}
+    times = [in_turns(1, **ways) for _ in range(runs)]
+    return 2 * size**3 / min(min(each.values()) for each in times)
 
 
 def theirs_for(config: GPTConfig) -> nn.Module:

@@ -1,17 +1,22 @@
-"""Turn a long row of ids into batches of inputs and targets."""
+"""Turn ids into batches of inputs and targets: one long row of them, or documents."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 if TYPE_CHECKING:
     from llm.tokenizers import Tokenizer
+
+IGNORE = -100  # a target that does not count
 
 
 def split(whole: Sequence | Tensor, validation_fraction: float) -> tuple:
@@ -80,6 +85,16 @@ def window(ids: Tensor, start: int, context_length: int) -> tuple[Tensor, Tensor
     return both[:-1], both[1:]
 
 
+# --- Batches to learn from --------------------------------------------------------
+
+
+class Supply(Protocol):
+    """An endless supply of batches: all that a training loop asks of its data."""
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """The inputs and targets, integers (B, T), of one step; a pure function."""
+
+
 class Batches:
     """An endless supply of batches, in an order that only the seed decides.
 
@@ -122,12 +137,118 @@ class Batches:
 
         Returns x, y: integers (B, T), with y[:, t] = x[:, t + 1].
         """
-        windows = []
+        rows = []
         for n in range(step * self.batch_size, (step + 1) * self.batch_size):
             start = self.starts(n // self.n_windows)[n % self.n_windows]
-            windows.append(window(self.ids, start, self.context_length))
-        x, y = (torch.stack(column) for column in zip(*windows, strict=True))
+            rows.append(window(self.ids, start, self.context_length))
+        x, y = (torch.stack(column) for column in zip(*rows, strict=True))
         return x, y  # (B, T)
+
+
+class DocumentBatches:
+    """An endless supply of batches in which each row is one whole document.
+
+    Batch 0 has the documents 0 … B − 1, batch 1 the next B, and so on: no document
+    comes twice. `batch(step)` is a pure function of the step, as `document` is one
+    of its number.
+
+    document: from the number of a document to its ids; end: the id of the end mark,
+    which stands before each document as well; context_length: T, at most so many
+    positions; batch_size: B. Raises `ValueError` for a document that does not fit.
+
+    >>> DocumentBatches(lambda i: [5, 6, 7][: i + 1], 0, 4, 2).batch(0)[0]
+    tensor([[0, 5, 0],
+            [0, 5, 6]])
+    """
+
+    def __init__(
+        self,
+        document: Callable[[int], Sequence[int]],
+        end: int,
+        context_length: int,
+        batch_size: int,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size} must be at least 1")
+        self.document, self.end = document, end
+        self.context_length, self.batch_size = context_length, batch_size
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """The batch of one step, the first being step 0; see `documents`."""
+        numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
+        rows = [self.document(number) for number in numbers]
+        return documents(rows, self.end, self.context_length)
+
+
+# --- Rows to measure on: every token is a target once -----------------------------
+
+
+def windows(ids: Tensor, context_length: int) -> tuple[Tensor, Tensor]:
+    """Cut a row of ids into windows that do not overlap; the last is filled up with
+    targets that do not count.
+
+    Every token but the first is a target once. Returns x, y: integers
+    (n_windows, T), where T is at most `context_length`. Raises `ValueError` for
+    fewer than two ids.
+
+    >>> windows(torch.tensor([5, 6, 7, 8]), 2)[1]
+    tensor([[   6,    7],
+            [   8, -100]])
+    """
+    if len(ids) < 2:
+        raise ValueError(
+            f"{len(ids)} tokens are too few to measure a loss on: it takes 2 at "
+            f"least, one to read and one to predict"
+        )
+    context_length = min(context_length, len(ids) - 1)
+    spare = -(len(ids) - 1) % context_length
+    x = F.pad(ids[:-1], (0, spare)).view(-1, context_length)  # (n_windows, T)
+    y = F.pad(ids[1:], (0, spare), value=IGNORE).view_as(x)  # (n_windows, T)
+    return x, y
+
+
+def documents(
+    rows: Iterable[Sequence[int]], end: int, context_length: int
+) -> tuple[Tensor, Tensor]:
+    """Whole documents, one in each row, filled up on the right with targets that do
+    not count.
+
+    Each is read from the end mark of the one before, and its own end mark is the
+    last token to predict: every token of a document is a target once.
+
+    rows: the ids of each document, without marks; end: the id of the end mark.
+    Returns x, y: integers (B, T), where T is what the longest of them takes. Raises
+    `ValueError` for no document, or one that takes more than `context_length`.
+
+    >>> documents([[5, 6], [7]], end=0, context_length=8)
+    (tensor([[0, 5, 6],
+            [0, 7, 0]]), tensor([[   5,    6,    0],
+            [   7,    0, -100]]))
+    """
+    rows = [torch.tensor([end, *row, end]) for row in rows]
+    check_documents([len(row) - 1 for row in rows], context_length)
+    fill = partial(pad_sequence, batch_first=True)
+    x = fill([row[:-1] for row in rows])  # (B, T)
+    y = fill([row[1:] for row in rows], padding_value=IGNORE)  # (B, T)
+    return x, y
+
+
+# --- What cannot be ---------------------------------------------------------------
+
+
+def check_documents(lengths: Sequence[int], context_length: int) -> None:
+    """Refuse documents that do not fit whole.
+
+    lengths: of each, its end mark included. Raises `ValueError` that names both.
+    """
+    if not lengths:
+        raise ValueError("there is no document; give one at least")
+    if max(lengths) > context_length:
+        raise ValueError(
+            f"a document has {max(lengths)} tokens with its end mark, but "
+            f"context_length={context_length}; choose a context_length of at least "
+            f"{max(lengths)}, or shorter documents"
+        )
 
 
 def check_length(ids: Sequence[int] | Tensor, context_length: int) -> None:

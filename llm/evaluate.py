@@ -1,15 +1,21 @@
-"""Measure a model on a text, in units that do not depend on the tokenizer."""
+"""Measure a model on text: in units that do not depend on the tokenizer, and
+against the floor, where one is known."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import torch
+from torch import Tensor, nn
 
-from llm.model import GPT
-from llm.tokenizers import Tokenizer
-from llm.train import held_out_loss
+from llm.data import IGNORE
+from llm.oracle import Oracle, ParseError, parse
+from llm.tokenizers import END_OF_TEXT, Tokenizer
+from llm.train import above_the_floor, mean_and_error, row_losses
+
+# Chance takes the loss of a model at the floor that far below it once in 30,000.
+STANDARD_ERRORS = 4
+ROUNDING = 1e-3  # nats per token that bfloat16 may be wrong by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,42 +30,121 @@ class Evaluation:
     loss: float
     # Of the loss, in nats per token; nan for a text of one window.
     standard_error: float
-    # Tokens predicted: all but the first.
+    # Tokens predicted.
     n_tokens: int
-    # Bytes (UTF-8) that these tokens stand for.
+    # Bytes (UTF-8) that these tokens stand for; an end mark stands for none.
     n_bytes: int
+    # Nats per token that no honest model gets below; None = not known.
+    floor: float | None = None
+    # The loss less its floor, in nats per token.
+    gap: float = math.nan
+    # Of the gap; much smaller than that of the loss.
+    gap_standard_error: float = math.nan
 
     @property
     def bits_per_byte(self) -> float:
-        """The surprise of all tokens in bits, over the bytes they stand for."""
+        """The surprise of all tokens in bits, over the bytes they stand for; nan for
+        end marks alone."""
+        if self.n_bytes == 0:
+            return math.nan
         return self.loss * self.n_tokens / self.n_bytes / math.log(2)
 
     def __str__(self) -> str:
-        error = (
-            ""
-            if math.isnan(self.standard_error)
-            else f" ± {self.standard_error:.3f}"
+        said = (
+            f"{with_error(self.loss, self.standard_error)} nats per token, "
+            f"{self.bits_per_byte:.3f} bits per byte ({self.n_tokens:,} tokens, "
+            f"{self.n_bytes:,} bytes)"
         )
-        return (
-            f"{self.loss:.3f}{error} nats per token, {self.bits_per_byte:.3f} bits "
-            f"per byte ({self.n_tokens:,} tokens, {self.n_bytes:,} bytes)"
-        )
+        if self.floor is None:
+            return said
+        compared = compare(self.floor, self.gap, self.gap_standard_error)
+        return f"{said}\n{compared}"
 
 
 def evaluate(
-    model: GPT, tokenizer: Tokenizer, ids: list[int], *, batch_size: int = 32
+    model: nn.Module | Oracle,
+    tokenizer: Tokenizer,
+    x: Tensor,
+    y: Tensor,
+    *,
+    floor: Tensor | None = None,
+    batch_size: int = 32,
 ) -> Evaluation:
-    """Measure a model on an encoded text: every token but the first is predicted.
+    """Measure a model on the windows of a text, or on documents.
 
-    Raises `ValueError` for fewer than two ids.
+    model: from ids (B, T) to logits (B, T, V). x, y: integers (n, T), where the model
+    is, from `windows` or `documents`; floor: (n,), nats that each row costs the best
+    possible model, if that is known.
     """
-    row = torch.tensor(ids, device=model.head.weight.device)
-    context_length = model.config.context_length
-    loss, error = held_out_loss(model, row, context_length, batch_size=batch_size)
-    lengths = {i: len(token) for token, i in tokenizer.vocab.items()}
+    sums = row_losses(model, x, y, batch_size=batch_size)
+    counts = (y != IGNORE).sum(1)
+    loss, error = mean_and_error(sums, counts)
     return Evaluation(
         loss=loss,
         standard_error=error,
-        n_tokens=len(ids) - 1,
-        n_bytes=sum(lengths[i] for i in ids[1:]),
+        n_tokens=int(counts.sum()),
+        n_bytes=count_bytes(tokenizer, y[y != IGNORE]),
+        **above_the_floor(sums, counts, floor),
     )
+
+
+def count_bytes(tokenizer: Tokenizer, ids: Tensor) -> int:
+    """The bytes of text that ids stand for; the end mark is no text."""
+    lengths = {i: len(token) for token, i in tokenizer.vocab.items()}
+    lengths[tokenizer.special_tokens.get(END_OF_TEXT)] = 0
+    return sum(lengths[i] for i in ids.tolist())
+
+
+# --- A loss and its floor, in words -----------------------------------------------
+
+
+def with_error(number: float, error: float) -> str:
+    """A number and how sure we are of it; a zero has no sign.
+
+    >>> with_error(1.5, 0.01), with_error(1.5, math.nan)
+    ('1.500 ± 0.010', '1.500')
+    """
+    number = round(number, 3) + 0.0
+    return f"{number:.3f}" + ("" if math.isnan(error) else f" ± {error:.3f}")
+
+
+def below_the_floor(gap: float, error: float) -> bool:
+    """Is a loss so far below its floor that it cannot be honest?
+
+    gap, error: of the loss less the floor, in nats per token. Never for one row
+    alone (nan), of which a model can be lucky.
+    """
+    return gap < -(STANDARD_ERRORS * error + ROUNDING)
+
+
+def compare(floor: float, gap: float, error: float) -> str:
+    """What a loss tells that is `gap` above its floor.
+
+    >>> compare(1.24, 0.07, 0.002)
+    'the floor of these texts is 1.240, so 0.070 ± 0.002 to go'
+    """
+    if below_the_floor(gap, error):
+        return (
+            f"that is {with_error(-gap, error)} BELOW the floor of {floor:.3f}, "
+            f"where no honest model can be: either it sees the tokens that it has "
+            f"to predict, or these are not the texts that the floor belongs to"
+        )
+    to_go = with_error(gap, error)
+    return f"the floor of these texts is {floor:.3f}, so {to_go} to go"
+
+
+# --- Is it a story? ---------------------------------------------------------------
+
+
+def grammatical_share(text: str) -> float:
+    """How far a text is a story: the share of its letters before the first that
+    cannot stand there, its end counted as a letter; 1 if all of it is.
+
+    >>> grammatical_share("It was a dark and stormy night.")
+    0.34375
+    """
+    try:
+        parse(text)
+    except ParseError as mistake:
+        return mistake.position / (len(text) + 1)
+    return 1.0

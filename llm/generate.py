@@ -281,19 +281,24 @@ class Writer:
         return max(doubtful, default=0)
 
 
-def first_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
+def first_ids(
+    tokenizer: Tokenizer, prompt: str, document: bool = False
+) -> list[int]:
     """The ids of a prompt; those of an empty one begin a new document.
 
-    Raises `ValueError` for an empty prompt when the tokenizer has no
-    `<|endoftext|>` to begin with.
+    document: does the prompt begin one as well? Then `<|endoftext|>` stands before
+    it. Raises `ValueError` when the tokenizer has none to begin with.
     """
     ids = list(tokenizer.encode(prompt))
-    if not ids and END_OF_TEXT not in tokenizer.special_tokens:
+    if ids and not document:
+        return ids
+    if END_OF_TEXT not in tokenizer.special_tokens:
+        what = "begins a document" if document else "is empty"
         raise ValueError(
-            f"the prompt is empty, and the tokenizer has no {END_OF_TEXT} to begin "
+            f"the prompt {what}, and the tokenizer has no {END_OF_TEXT} to begin "
             f"with; give at least one character, such as a line break"
         )
-    return ids or [tokenizer.special_tokens[END_OF_TEXT]]
+    return [tokenizer.special_tokens[END_OF_TEXT], *ids]
 
 
 def write(
@@ -305,14 +310,18 @@ def write(
     max_new_tokens: int | None = 200,
     stop: Sequence[str] = (),
     seed: int = 0,
+    document: bool = False,
     cached: bool = True,
 ) -> Iterator[list[str]]:
     """Continue several prompts at once, piece by piece.
 
     sampler: from logits to logits. max_new_tokens: where to end at the latest; None
     = never. stop: strings to end before. seed: prompt number i is drawn as it would
-    be alone with seed + i. cached: keep keys and values; False reads each window
-    afresh, for the same text, slowly.
+    be alone with seed + i. document: does each prompt begin a document? Then
+    `<|endoftext|>` is read before it. cached: keep keys and values, if the model has
+    a place for them; else each window is read afresh, for the same text, slowly.
+    model: a `GPT`, or whatever else goes from ids to logits and has a
+    `context_length`, a `device` and the modes of a module, such as the `Oracle`.
 
     Yields one piece of text for each prompt, some of them empty; together they are
     the continuation, without the prompt. Raises `ValueError` for an empty prompt or
@@ -321,13 +330,13 @@ def write(
     if max_new_tokens is not None and max_new_tokens < 0:
         raise ValueError(f"max_new_tokens={max_new_tokens} must not be negative")
     writers = [Writer(tokenizer, stop) for _ in prompts]
-    texts = [first_ids(tokenizer, prompt) for prompt in prompts]
+    texts = [first_ids(tokenizer, prompt, document) for prompt in prompts]
     generators = [
         torch.Generator().manual_seed(seed + i) for i in range(len(texts))
     ]
-    reader = (
-        CachedReader(model, len(texts)) if cached else partial(read_afresh, model)
-    )
+    reader = partial(read_afresh, model)
+    if cached and hasattr(model, "new_caches"):
+        reader = CachedReader(model, len(texts))
     was_training = model.training
     model.eval()
     tokens = islice(new_tokens(reader, texts, sampler, generators), max_new_tokens)

@@ -15,6 +15,7 @@ went is known up to the fork it is at, and only there several options are still 
 from __future__ import annotations
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ KINDS = (
     "passer",
 )
 IMPOSSIBLE = -1e4  # the logit of what cannot follow: finite, and exp of it is 0.0
+MOST_STATES = 5000  # beginnings of texts to remember, of some 20 kB each
 
 
 # Nats per story of the whole world, end mark included: what `entropy()` computes.
@@ -204,6 +206,21 @@ def log_prob(text: str, world: World = WHOLE, end: str = BLANK_LINE) -> float:
     except ParseError:
         return -math.inf
     return math.log(cursor.mass()) - cursor.surprise
+
+
+def surprises(texts: Iterable[str], world: World = WHOLE) -> Tensor:
+    """What each story costs the best possible model: −ln of its probability, with
+    its end mark.
+
+    On average no honest model pays less, whatever its tokenizer: a text has one row
+    of canonical ids, so the surprises of its tokens sum to this.
+
+    texts: n whole stories. Returns float64 (n,), in nats. Raises `ParseError` for a
+    text that is none.
+    """
+    beginning = start(world)
+    ends = [beginning.read(text + BLANK_LINE) for text in texts]
+    return torch.tensor([end.surprise for end in ends], dtype=torch.float64)
 
 
 def next_char(
@@ -363,6 +380,8 @@ class Oracle:
     """
 
     training = False
+    context_length = sys.maxsize  # it reads on for ever
+    device = torch.device("cpu")
 
     def __init__(self, tokenizer: Tokenizer, world: World = WHOLE) -> None:
         self.tokenizer = tokenizer
@@ -370,7 +389,8 @@ class Oracle:
         self.end = END_OF_TEXT if special else BLANK_LINE
         self.cut = _cutter(tokenizer, self.end)
         self._encoded: dict[str, tuple[int, ...]] = {}
-        self._root = _TokenState(self, ((1.0, start(world, self.end), "", ()),))
+        self._guesses = ((1.0, start(world, self.end), "", ()),)
+        self.forget()
         self._end_id = tokenizer.special_tokens.get(END_OF_TEXT)
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -385,6 +405,10 @@ class Oracle:
                 at_place.fill_(IMPOSSIBLE)
                 at_place[list(law)] = torch.tensor(list(law.values())).log()
         return logits.to(ids.device)
+
+    def forget(self) -> None:
+        """Begin anew with no beginnings of texts in memory."""
+        self._root, self.n_states = _TokenState(self, self._guesses), 0
 
     def after(self, ids: Iterable[int]) -> _TokenState | None:
         """What is known after these ids; None if they are impossible."""
@@ -420,6 +444,8 @@ class Oracle:
 
     def _states(self, ids: Sequence[int]) -> Iterator[_TokenState]:
         """What is known after each id, as far as the ids are possible."""
+        if self.n_states > MOST_STATES:
+            self.forget()
         state: _TokenState | None = self._root
         for place, id in enumerate(ids):
             if place or id != self._end_id:
@@ -506,6 +532,7 @@ class _TokenState:
             for weight, cursor, before, so_far in self.guesses
             if cursor in begun
         ]
+        self.oracle.n_states += 1
         return _TokenState(self.oracle, tuple(guesses))
 
 

@@ -16,7 +16,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
@@ -28,14 +27,14 @@ from llm.checkpoints import (
     save_checkpoint,
     settings_of,
 )
-from llm.data import Batches
+from llm.data import IGNORE, Supply
 from llm.files import atomic_write
 from llm.model import GPT, GPTConfig, build, next_token_loss
 from llm.optim import clip_gradients, parameter_groups, warmup_cosine
 
-IGNORE = -100  # a target that does not count
 DTYPES = ("auto", "float32", "bfloat16")
 Record = dict[str, Any]
+Rows = tuple[Tensor, Tensor]  # inputs and targets, integers (n, T)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +43,10 @@ class TrainConfig:
 
     # Updates to make in all; more is better until the held-out loss turns.
     steps: int = 2000
-    # B: windows in one update, over all processes; usual: 16 to 512.
+    # B: rows (windows, or documents) in one update, over all processes; usual: 16 to
+    # 512.
     batch_size: int = 16
-    # Windows that go through the model at once; the gradients of one update add up.
+    # Rows that go through the model at once; the gradients of one update add up.
     # None = the whole batch; lower it when memory runs out.
     micro_batch_size: int | None = None
     # Highest learning rate; usual: 1e-2 for a toy, 3e-4 for 100 M parameters.
@@ -63,11 +63,11 @@ class TrainConfig:
     beta2: float = 0.95
     # Longest gradient that is not shrunk; usual: 1.
     clip_norm: float = 1.0
-    # Where the order of the windows and the dropout begin; any number from 0.
+    # Where the order of the rows and the dropout begin; any number from 0.
     seed: int = 0
-    # Updates from one look at the held-out text to the next.
+    # Updates from one look at the held-out rows to the next.
     evaluate_every: int = 250
-    # Most windows of the held-out text to look at while training.
+    # Most held-out rows to look at while training.
     evaluation_windows: int = 200
     # Updates from one checkpoint to the next; there is always one at the end.
     checkpoint_every: int = 250
@@ -130,10 +130,11 @@ class TrainConfig:
 
 def train(
     model: GPT,
-    ids: Tensor,
-    validation_ids: Tensor | None,
+    supply: Supply,
+    held_out: Rows | None,
     config: TrainConfig,
     *,
+    floor: Tensor | None = None,
     run: Path | None = None,
     on_record: Callable[[Record], None] = lambda record: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -141,29 +142,30 @@ def train(
     """Update a model until `config.steps` updates are made; where the run has a
     checkpoint, go on from the newest.
 
-    ids, validation_ids: integers (N,), to learn from and to measure on; None = do
-    not measure. run: folder for the log and the checkpoints; None = leave nothing
-    on disk. on_record: called with each new record. should_stop: asked after each
-    update; yes = save and return early.
+    supply: `Batches`, `DocumentBatches`, or anything else with `batch(step)`.
+    held_out: x and y to measure on, integers (n, T), from `windows` or `documents`;
+    None = do not measure. floor: (n,), nats that each held-out row costs the best
+    possible model, if that is known. run: folder for the log and the checkpoints;
+    None = leave nothing on disk. on_record: called with each new record.
+    should_stop: asked after each update; yes = save and return early.
 
     Returns one record per update, from the first on: step, loss (nats per token),
     learning_rate, grad_norm, tokens (so far), tokens_per_second and, where it was
-    measured, validation_loss with validation_standard_error.
+    measured, what `held_out_record` says.
 
-    Raises `ValueError` for a text shorter than the context, a batch that the
-    processes cannot share, a checkpoint of another model, or a loss that is no
-    longer a number.
+    Raises `ValueError` for batches of another size than `config.batch_size`, which
+    the processes cannot share, or longer than the context; for a checkpoint of
+    another model, and for a loss that is no longer a number.
     """
     model.to(pick_device(config.device)).train()
     optimizer = adamw(model, config)
-    context_length = model.config.context_length
-    batches = Batches(ids, context_length, config.batch_size, config.seed)
     share_weights(model)
     done = resume(run, model, optimizer)
     log = Log(run, done)
     for step in range(done, config.steps):
-        record = timed_step(model, optimizer, batches.batch(step), step, config)
-        record |= held_out_record(model, validation_ids, step + 1, config)
+        record = timed_step(model, optimizer, supply, step, config)
+        record["tokens"] += log.tokens
+        record |= held_out_record(model, held_out, floor, step + 1, config)
         log.write(record)
         on_record(record)
         stop = should_stop()
@@ -258,16 +260,19 @@ def training_step(
 def timed_step(
     model: GPT,
     optimizer: Optimizer,
-    batch: tuple[Tensor, Tensor],
+    supply: Supply,
     step: int,
     config: TrainConfig,
 ) -> Record:
     """Make the update that follows `step` updates, and write down how it went.
 
-    Raises `ValueError` when the loss or its gradient is no longer a number.
+    Raises `ValueError` for a batch of another size than the configuration says, and
+    when the loss or its gradient is no longer a number.
     """
     began = time.perf_counter()
     device = next(model.parameters()).device
+    batch = supply.batch(step)
+    check_size(batch, config.batch_size)
     x, y = (my_share(part).to(device) for part in batch)  # (B, T)
     set_rate(optimizer, config.rate(step))
     seed_dropout(config.seed, step)
@@ -279,23 +284,35 @@ def timed_step(
             f"the loss is {loss} at step {step + 1}, gradient {grad_norm}; lower "
             f"learning_rate={config.learning_rate}, or lengthen the warm-up"
         )
-    n_tokens = batch[0].numel()
+    n_tokens = int((batch[1] != IGNORE).sum())
     return {
         "step": step + 1,
         "loss": loss,
         "learning_rate": config.rate(step),
         "grad_norm": grad_norm,
-        "tokens": (step + 1) * n_tokens,
+        "tokens": n_tokens,
         "tokens_per_second": round(n_tokens / (time.perf_counter() - began)),
     }
 
 
+def check_size(batch: Rows, batch_size: int) -> None:
+    """Raises `ValueError` when a batch is not as large as the configuration says."""
+    if len(batch[0]) != batch_size:
+        raise ValueError(
+            f"the supply gives batches of {len(batch[0])} rows, but batch_size="
+            f"{batch_size}; give both the same number"
+        )
+
+
 def adamw(model: nn.Module, config: TrainConfig) -> AdamW:
     """The optimizer of a configuration; vectors are spared the weight decay."""
+    parameters = parameter_groups(model, config.weight_decay)
     return AdamW(
-        parameter_groups(model, config.weight_decay),
+        parameters,
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
+        # One walk through memory. Elsewhere it would want its counters on the device.
+        fused=parameters[0]["params"][0].device.type == "cpu" or None,
     )
 
 
@@ -417,68 +434,48 @@ def share_weights(model: nn.Module) -> None:
 # --- Held-out loss ----------------------------------------------------------------
 
 
-@torch.inference_mode()
 def held_out_loss(
-    model: nn.Module,
-    ids: Tensor,
-    context_length: int,
-    *,
-    batch_size: int = 32,
-    max_windows: int | None = None,
+    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
 ) -> tuple[float, float]:
     """How surprised a model is by text it was not trained on, and how sure we are.
 
-    Every token but the first is predicted once, from what stands before it in its
-    window; the windows do not overlap.
-
-    ids: integers (N,), where the model is. max_windows: look at no more windows
-    than that, spread evenly. Returns the mean and its standard error, in nats per
-    token, the windows counted as independent; one window alone has no standard
-    error (nan). Raises `ValueError` for fewer than two ids.
+    x, y: integers (n, T), where the model is; from `windows` or `documents`.
+    Returns the mean and its standard error, in nats per token, the rows counted as
+    independent; one row alone has no standard error (nan).
     """
-    x, y = windows(ids, context_length, max_windows)
+    sums = row_losses(model, x, y, batch_size=batch_size)
+    return mean_and_error(sums, (y != IGNORE).sum(1))
+
+
+@torch.inference_mode()
+def row_losses(
+    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
+) -> Tensor:
+    """How surprised a model is by each row: the sum over its targets, in nats.
+
+    x, y: integers (n, T), where the model is. Returns (n,), on the CPU.
+    """
     was_training = model.training
     model.eval()
-    losses = []
+    sums = []
     for some_x, some_y in zip(
         x.split(batch_size), y.split(batch_size), strict=True
     ):
-        loss = next_token_loss(model(some_x), some_y, IGNORE, "none")
-        losses.append(loss.view_as(some_y).sum(1).cpu())
+        losses = next_token_loss(model(some_x), some_y, IGNORE, "none")
+        sums.append(losses.view_as(some_y).cpu().double().sum(1))
     model.train(was_training)
-    return mean_and_error(torch.cat(losses), (y != IGNORE).sum(1).cpu())
-
-
-def windows(
-    ids: Tensor, context_length: int, max_windows: int | None = None
-) -> tuple[Tensor, Tensor]:
-    """Cut a row of ids into windows; the last is filled up with targets that do not
-    count.
-
-    Returns x, y: integers (n_windows, T). Raises `ValueError` for fewer than two
-    ids.
-    """
-    if len(ids) < 2:
-        raise ValueError(
-            f"{len(ids)} tokens are too few to measure a loss on: it takes 2 at "
-            f"least, one to read and one to predict"
-        )
-    spare = -(len(ids) - 1) % context_length
-    x = F.pad(ids[:-1], (0, spare)).view(-1, context_length)  # (n_windows, T)
-    y = F.pad(ids[1:], (0, spare), value=IGNORE).view_as(x)  # (n_windows, T)
-    stride = -(-len(x) // (max_windows or len(x)))
-    return x[::stride], y[::stride]
+    return torch.cat(sums)
 
 
 def mean_and_error(sums: Tensor, counts: Tensor) -> tuple[float, float]:
-    """The mean of what was summed window by window, and its standard error.
+    """The mean of what was summed row by row, and its standard error.
 
-    sums, counts: (n,), of each window. Where all counts are equal, this is the
+    sums, counts: (n,), of each row. Where all counts are equal, this is the
     standard deviation of the means over √n.
 
     **Source:** Cochran (1977), section 2.11, for an unlimited population.
     """
-    sums = sums.double()
+    sums, counts = sums.cpu().double(), counts.cpu()
     n, mean = len(sums), sums.sum() / counts.sum()
     if n == 1:
         return float(mean), math.nan
@@ -486,23 +483,53 @@ def mean_and_error(sums: Tensor, counts: Tensor) -> tuple[float, float]:
     return float(mean), float(spread.sqrt() / counts.sum())
 
 
-def held_out_record(
-    model: GPT, ids: Tensor | None, step: int, config: TrainConfig
-) -> Record:
-    """The held-out part of a record; empty when it is not due, or not our task."""
-    if ids is None or rank() > 0 or not due(step, config.evaluate_every, config):
+def above_the_floor(
+    sums: Tensor, counts: Tensor, floor: Tensor | None
+) -> dict[str, float]:
+    """The floor under some rows, and how far above it a model is.
+
+    sums, floor: (n,), nats that each row costs the model, and the best possible one;
+    counts: (n,), its targets. Returns `floor`, `gap` and `gap_standard_error` in nats
+    per token; nothing where no floor is known.
+
+    The floor is subtracted row by row: a row that is hard for one is hard for both,
+    so the gap is known much better than the loss.
+    """
+    if floor is None:
         return {}
+    gap, error = mean_and_error(sums - floor, counts)
+    mean_floor = float(floor.double().sum() / counts.sum())
+    return {"floor": mean_floor, "gap": gap, "gap_standard_error": error}
+
+
+def held_out_record(
+    model: GPT,
+    held_out: Rows | None,
+    floor: Tensor | None,
+    step: int,
+    config: TrainConfig,
+) -> Record:
+    """The held-out part of a record: validation_loss, validation_standard_error (not
+    of one row alone), and what `above_the_floor` says.
+
+    Empty when it is not due, or not our task.
+    """
+    due_now = due(step, config.evaluate_every, config)
+    if held_out is None or rank() > 0 or not due_now:
+        return {}
+    every = -(-len(held_out[0]) // config.evaluation_windows)  # spread evenly
+    x, y = (part[::every] for part in held_out)
     device = next(model.parameters()).device
+    size = config.micro_batch_size or config.batch_size
     with autocast(device, config.dtype):
-        loss, error = held_out_loss(
-            model,
-            ids.to(device),
-            model.config.context_length,
-            batch_size=config.micro_batch_size or config.batch_size,
-            max_windows=config.evaluation_windows,
-        )
-    errors = {} if math.isnan(error) else {"validation_standard_error": error}
-    return {"validation_loss": loss, **errors}
+        sums = row_losses(model, x.to(device), y.to(device), batch_size=size)
+    counts = (y != IGNORE).sum(1)
+    loss, error = mean_and_error(sums, counts)
+    record = {"validation_loss": loss, "validation_standard_error": error}
+    record |= above_the_floor(
+        sums, counts, None if floor is None else floor[::every]
+    )
+    return {name: n for name, n in record.items() if not math.isnan(n)}
 
 
 # --- The log ----------------------------------------------------------------------
@@ -523,6 +550,11 @@ class Log:
         if self.path:
             with atomic_write(self.path, "w") as file:
                 file.writelines(json.dumps(r) + "\n" for r in self.records)
+
+    @property
+    def tokens(self) -> int:
+        """How many targets were learnt from so far."""
+        return self.records[-1]["tokens"] if self.records else 0
 
     def write(self, record: Record) -> None:
         """Append a record; no other line of the file is touched."""

@@ -24,7 +24,7 @@ import torch
 import llm
 from llm.__main__ import COMMANDS, main
 from llm.corpora import load_text
-from llm.data import split
+from llm.data import split, windows
 from llm.evaluate import evaluate
 from llm.generate import generate, greedy
 from llm.tokenizers import load
@@ -207,7 +207,8 @@ def test_evaluate_measures_the_held_out_part_or_another_text(capsys, run):
     model = load_model(run / "checkpoint-000012")
     tokenizer = load(run / "tokenizer.json")
     _, tail = split(TEXT, 0.1)
-    wanted = str(evaluate(model, tokenizer, tokenizer.encode(tail)))
+    ids = torch.tensor(tokenizer.encode(tail))
+    wanted = str(evaluate(model, tokenizer, *windows(ids, 16)))
     assert call(capsys, "evaluate") == (0, wanted + "\n", "")
     Path("tail.txt").write_text(tail, encoding="utf-8")
     assert call(capsys, "evaluate", "--text", "tail.txt")[1] == wanted + "\n"

@@ -1,11 +1,24 @@
 """From text to batches: nothing is lost, shifted wrongly, or left to chance."""
 
+import doctest
+import inspect
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm.data import Batches, LanguageModelDataset, split, window
+import llm.data
+from llm.data import (
+    IGNORE,
+    Batches,
+    DocumentBatches,
+    LanguageModelDataset,
+    documents,
+    split,
+    window,
+    windows,
+)
 from llm.tokenizers import CharacterTokenizer
 
 settings.register_profile("busy machine", deadline=None)
@@ -141,3 +154,97 @@ def test_a_batch_size_or_seed_out_of_range_is_refused(size, seed):
 def test_a_window_is_a_piece_of_the_row():
     x, y = window(torch.tensor([5, 6, 7, 8]), 1, 2)
     assert (x.tolist(), y.tolist()) == ([6, 7], [7, 8])
+
+
+# Rows to measure on ---------------------------------------------------------------
+
+
+@given(st.integers(2, 200), st.integers(1, 250))
+def test_in_windows_every_token_but_the_first_is_a_target_once(n, context_length):
+    x, y = windows(torch.arange(n), context_length)
+    assert x.shape == y.shape
+    assert x.shape[1] == min(context_length, n - 1)
+    assert y[y != IGNORE].tolist() == list(range(1, n))
+    assert x[y != IGNORE].tolist() == list(range(n - 1))
+
+
+def test_a_single_token_makes_no_window():
+    with pytest.raises(ValueError, match="1 tokens are too few"):
+        windows(torch.zeros(1), 8)
+
+
+# Documents ------------------------------------------------------------------------
+
+END = 0
+
+
+def document(number):
+    """Letters whose number and kind depend on the number of the document alone."""
+    random = torch.Generator().manual_seed(number)
+    length = int(torch.randint(8, (1,), generator=random))
+    return torch.randint(1, 26, (length,), generator=random).tolist()
+
+
+@given(st.lists(st.lists(st.integers(1, 9), max_size=8), min_size=1, max_size=6))
+def test_a_row_is_one_whole_document_between_end_marks(rows):
+    x, y = documents(rows, END, 9)
+    assert x.shape == y.shape == (len(rows), max(map(len, rows)) + 1)
+    assert x.dtype == y.dtype == torch.long
+    for row, inputs, targets in zip(rows, x.tolist(), y.tolist(), strict=True):
+        n, spare = len(row) + 1, x.shape[1] - len(row) - 1
+        assert inputs == [END, *row, *[0] * spare]
+        assert targets == [*row, END, *[IGNORE] * spare]
+        assert sum(target != IGNORE for target in targets) == n
+
+
+@given(st.integers(1, 5), st.integers(0, 40))
+def test_a_batch_of_documents_depends_on_the_step_alone(batch_size, step):
+    used, fresh = (DocumentBatches(document, END, 8, batch_size) for _ in range(2))
+    for before in (step + 3, 0, step + 1):
+        used.batch(before)
+    numbers = range(step * batch_size, (step + 1) * batch_size)
+    wanted = documents(map(document, numbers), END, 8)
+    for batches in (used, fresh):
+        assert all(map(torch.equal, batches.batch(step), wanted))
+
+
+def test_no_document_comes_twice():
+    asked = []
+    batches = DocumentBatches(lambda n: asked.append(n) or [1], END, 8, 3)
+    for step in range(5):
+        batches.batch(step)
+    assert asked == list(range(15))
+
+
+@pytest.mark.parametrize("context_length", [1, 5])
+def test_a_document_longer_than_the_context_is_refused(context_length):
+    fits, too_long = [[1] * (context_length + more) for more in (-1, 0)]
+    assert documents([fits], END, context_length)[0].shape == (1, context_length)
+    message = (
+        f"{context_length + 1} tokens with its end mark, but context_length="
+        f"{context_length}; choose a context_length of at least {context_length + 1}"
+    )
+    batches = DocumentBatches(lambda n: too_long, END, context_length, 2)
+    for make in (
+        lambda: documents([fits, too_long], END, context_length),
+        lambda: batches.batch(0),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
+
+
+def test_no_document_and_no_batch_are_refused():
+    with pytest.raises(ValueError, match="there is no document"):
+        documents([], END, 8)
+    with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):
+        DocumentBatches(document, END, 8, 0)
+
+
+def test_both_supplies_are_what_a_loop_asks_for():
+    wanted = inspect.signature(llm.data.Supply.batch)
+    for kind in (Batches, DocumentBatches):
+        assert inspect.signature(kind.batch) == wanted
+
+
+def test_the_examples_in_the_docstrings_are_true():
+    assert doctest.testmod(llm.data).failed == 0

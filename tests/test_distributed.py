@@ -10,7 +10,8 @@ import torch
 
 import llm.train
 from llm.__main__ import main
-from llm.train import IGNORE, my_share, read_log
+from llm.data import IGNORE
+from llm.train import my_share, read_log
 
 SETTINGS = """
     --kind characters --context-length 8 --d-model 16 --n-layers 1 --n-heads 2
@@ -44,6 +45,24 @@ def runs(tmp_path_factory):
     assert result.returncode == 0, result.stderr
     assert main([*train, "--folder", str(folder / "one")]) == 0
     return folder / "one", folder / "two", result
+
+
+STORIES = """
+    train --corpus stories --vocab-size 2560 --d-model 16 --n-layers 1 --n-heads 2
+    --batch-size 4 --micro-batch-size 1 --learning-rate 0.01 --evaluate-every 3
+    --evaluation-windows 4 --device cpu --steps 3
+"""
+
+
+def test_documents_of_unequal_length_are_shared_as_well(tmp_path):
+    """Two processes have other numbers of targets, and make one mean of them."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    result = torchrun(*STORIES.split(), "--folder", str(two))
+    assert result.returncode == 0, result.stderr
+    assert main([*STORIES.split(), "--folder", str(one)]) == 0
+    assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+    (tokens,) = {read_log(run / "log.jsonl")[-1]["tokens"] for run in (one, two)}
+    assert 4 * 3 * 60 < tokens < 4 * 3 * 256
 
 
 def losses(run):

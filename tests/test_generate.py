@@ -13,6 +13,7 @@ from llm.generate import (
     Writer,
     compose,
     draw,
+    first_ids,
     generate,
     greedy,
     new_tokens,
@@ -344,6 +345,17 @@ def test_each_text_stops_by_itself():
     stop = [free[0][1]]
     found = generate(model, LETTERS, prompts, stop=stop, **options)
     assert found == [text.split(stop[0])[0] for text in free]
+
+
+def test_a_prompt_that_begins_a_document_is_read_after_the_end_mark():
+    tokenizer = CharacterTokenizer.train(["ab"], special_tokens=[END_OF_TEXT])
+    end = tokenizer.special_tokens[END_OF_TEXT]
+    a = tokenizer.encode("a")
+    assert first_ids(tokenizer, "a") == a
+    assert first_ids(tokenizer, "a", document=True) == [end, *a]
+    assert first_ids(tokenizer, "", document=True) == [end]
+    with pytest.raises(ValueError, match="begins a document"):
+        first_ids(CharacterTokenizer.train(["ab"]), "a", document=True)
 
 
 def test_an_empty_prompt_begins_a_document():

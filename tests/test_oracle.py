@@ -11,6 +11,9 @@ import torch
 from llm import oracle
 from llm.corpora.stories import World, machine, sample_story, story
 from llm.corpora.stories.machine import walk
+from llm.data import documents
+from llm.evaluate import evaluate, grammatical_share
+from llm.generate import generate
 from llm.oracle import (
     BLANK_LINE,
     IMPOSSIBLE,
@@ -20,6 +23,7 @@ from llm.oracle import (
     next_char,
     next_token,
     parse,
+    surprises,
 )
 from llm.tokenizers import (
     END_OF_TEXT,
@@ -30,6 +34,7 @@ from llm.tokenizers import (
     Tokenizer,
     WordTokenizer,
 )
+from llm.train import row_losses
 
 PLOTS = (
     "lost", "trade", "gift", "stuck", "mixup", "journey", "promise", "quarrel",
@@ -366,6 +371,61 @@ def test_stories_drawn_from_the_oracle_are_grammatical():
             ids.append(rng.choices(list(law), list(law.values()))[0])
             state = state.step(ids[-1])
         parse(tokenizer.decode(ids[:-1]))
+
+
+def whole(texts, tokenizer):
+    end = tokenizer.special_tokens[END_OF_TEXT]
+    return documents([tokenizer.encode(text) for text in texts], end, 10**6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_evaluated_like_a_model_it_is_at_the_floor(kind):
+    """Row by row, whatever a token is."""
+    tokenizer = KINDS[kind]
+    x, y = whole(TEXTS[:4], tokenizer)
+    floor = surprises(TEXTS[:4])
+    found = evaluate(Oracle(tokenizer), tokenizer, x, y, floor=floor, batch_size=3)
+    assert found.loss == pytest.approx(found.floor, abs=1e-6)
+    assert found.gap == pytest.approx(0, abs=1e-6)
+    assert found.gap_standard_error == pytest.approx(0, abs=1e-6)
+    assert "so 0.000 ± 0.000 to go" in str(found)
+    rows = row_losses(Oracle(tokenizer), x, y)
+    assert rows.tolist() == pytest.approx(floor.tolist(), abs=1e-3)
+    assert found.n_bytes == len("".join(TEXTS[:4]).encode())
+
+
+def test_sampled_like_a_model_it_writes_stories():
+    tokenizer = KINDS["many merges"]
+    texts = generate(Oracle(tokenizer), tokenizer, [""] * 3, max_new_tokens=None)
+    assert len({*texts}) == 3
+    for text in texts:
+        assert parse(text).text == text
+        assert grammatical_share(text) == 1
+
+
+def test_sampled_from_the_middle_of_a_story_it_goes_on():
+    tokenizer = KINDS["characters"]
+    prompt = TEXTS[0][:200]
+    (text,) = generate(Oracle(tokenizer), tokenizer, [prompt], max_new_tokens=60)
+    next_char(prompt + text)
+
+
+def test_the_surprise_of_stories_is_known_and_that_of_others_refused():
+    found = surprises(TEXTS[:9])
+    assert found.tolist() == pytest.approx([-log_prob(text) for text in TEXTS[:9]])
+    for text in (TEXTS[0][:-5], TEXTS[0] + "!", ""):
+        with pytest.raises(ParseError):
+            surprises([*TEXTS[:2], text])
+
+
+def test_it_remembers_so_much_and_no_more(monkeypatch):
+    tokenizer = KINDS["characters"]
+    x, _ = whole([text[:60] for text in TEXTS[:6]], tokenizer)
+    wanted = Oracle(tokenizer)(x)
+    monkeypatch.setattr(oracle, "MOST_STATES", 30)
+    forgetful = Oracle(tokenizer)
+    assert torch.equal(forgetful(x), wanted)
+    assert forgetful.n_states <= 30 + x.shape[1]
 
 
 def test_an_unknown_tokenizer_is_refused():

@@ -13,6 +13,7 @@ import random
 import shutil
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from llm.checkpoints import (
     weights,
     write_folder,
 )
+from llm.data import Batches, DocumentBatches, documents, windows
 from llm.model import GPTConfig, build
 from llm.train import TrainConfig, adamw, load_model, read_log, train
 
@@ -47,6 +49,13 @@ def some_ids(n, seed):
     return torch.randint(11, (n,), generator=torch.Generator().manual_seed(seed))
 
 
+def train_on(model, ids, held_out, config, **options):
+    """Train on the windows of one row of ids, and measure on those of another."""
+    supply = Batches(ids, 8, config.batch_size, config.seed)
+    rows = None if held_out is None else windows(held_out, 8)
+    return train(model, supply, rows, config, **options)
+
+
 def learn(run, steps=200, pause=0.0, die=lambda: None, **options):
     """What a process does: train to the end, unless it dies."""
     torch.set_num_threads(1)
@@ -56,7 +65,7 @@ def learn(run, steps=200, pause=0.0, die=lambda: None, **options):
         steps=steps, batch_size=4, evaluate_every=20, learning_rate=0.01,
         device="cpu", **{"checkpoint_every": 6, **options},
     )  # fmt: skip
-    train(
+    train_on(
         make(dropout=0.2), some_ids(500, 0), some_ids(60, 1), config, run=run,
         on_record=lambda record: time.sleep(pause),
     )  # fmt: skip
@@ -183,10 +192,10 @@ def test_a_hundred_steps_then_a_hundred_more(tmp_path, undisturbed):
         device="cpu", checkpoint_every=1000,
     )  # fmt: skip
     data = some_ids(500, 0), some_ids(60, 1)
-    train(make(dropout=0.2), *data, config, run=run, should_stop=hundred)
+    train_on(make(dropout=0.2), *data, config, run=run, should_stop=hundred)
     assert newest_checkpoint(run).name == "checkpoint-000100"
     torch.manual_seed(12345)  # nothing hangs on the state of the process
-    records = train(make(seed=9, dropout=0.2), *data, config, run=run)
+    records = train_on(make(seed=9, dropout=0.2), *data, config, run=run)
     assert len(records) == 200
     assert result(run)[1:] == undisturbed[1:]
 
@@ -199,6 +208,32 @@ def flip(path):
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)
+
+
+def document(number):
+    """From 1 to 7 ids, whatever was asked for before."""
+    return some_ids(1 + number * number % 7, number).tolist()
+
+
+@pytest.mark.parametrize("stops", [[1], [13, 14], [6, 12, 29]])
+def test_documents_too_go_on_bit_for_bit(tmp_path, stops):
+    """Each stop is a new process in all but name: model, supply, optimizer anew."""
+    config = TrainConfig(
+        steps=30, batch_size=4, evaluate_every=10, checkpoint_every=6, device="cpu"
+    )
+    rows = documents([document(n) for n in range(90, 99)], 0, 8)
+
+    def go(run, seed, n_steps):
+        model, supply = make(seed, dropout=0.2), DocumentBatches(document, 0, 8, 4)
+        options = {"floor": torch.ones(9), "should_stop": stop_at(n_steps)}
+        train(model, supply, rows, config, run=run, **options)
+        return result(run)
+
+    places = [0, *stops, 30]
+    for seed, (done, stop) in enumerate(pairwise(places)):
+        found = go(tmp_path / "stopped", seed, stop - done)
+    assert found == go(tmp_path / "alone", 0, 30)
+    assert "gap" in found[2][-1]
 
 
 DAMAGES = {
@@ -214,7 +249,7 @@ def half_way(tmp_path_factory):
     run = tmp_path_factory.mktemp("half") / "run"
     data = some_ids(500, 0), some_ids(60, 1)
     config = TrainConfig(steps=40, batch_size=4, checkpoint_every=10, device="cpu")
-    train(make(), *data, config, run=run, should_stop=stop_at(20))
+    train_on(make(), *data, config, run=run, should_stop=stop_at(20))
     return run, data, config
 
 
@@ -242,7 +277,7 @@ def test_a_broken_checkpoint_is_skipped_with_one_line(
     assert "\n" not in record.getMessage()
     assert f"skipping {run / 'checkpoint-000020'}" in record.getMessage()
     assert name in record.getMessage()
-    steps = [r["step"] for r in train(make(), *data, config, run=run)]
+    steps = [r["step"] for r in train_on(make(), *data, config, run=run)]
     assert steps == list(range(1, 41))
     assert newest_checkpoint(run).name == "checkpoint-000040"
 
@@ -253,7 +288,7 @@ def test_the_log_follows_the_checkpoint(tmp_path, half_way):
     shutil.rmtree(run / "checkpoint-000020")
     with (run / "log.jsonl").open("a") as file:
         file.write('{"step": 21, "lo')  # the line that was cut
-    records = train(make(), *half_way[1], half_way[2], run=run)
+    records = train_on(make(), *half_way[1], half_way[2], run=run)
     on_disk = [json.loads(line) for line in (run / "log.jsonl").open()]
     assert on_disk == records
     assert [r["step"] for r in on_disk] == list(range(1, 41))
@@ -264,7 +299,7 @@ def test_a_finished_run_has_nothing_to_do(tmp_path, half_way):
     shutil.copytree(half_way[0], run)
     config = TrainConfig(steps=20, batch_size=4, device="cpu")
     before = {p: p.stat().st_mtime_ns for p in run.glob("checkpoint-*/*")}
-    assert len(train(make(), *half_way[1], config, run=run)) == 20
+    assert len(train_on(make(), *half_way[1], config, run=run)) == 20
     assert before == {p: p.stat().st_mtime_ns for p in run.glob("checkpoint-*/*")}
 
 
@@ -272,7 +307,7 @@ def test_the_last_checkpoints_are_kept(tmp_path):
     config = TrainConfig(
         steps=9, batch_size=2, checkpoint_every=2, keep_checkpoints=3, device="cpu"
     )
-    train(make(), some_ids(99, 0), None, config, run=tmp_path)
+    train_on(make(), some_ids(99, 0), None, config, run=tmp_path)
     kept = [folder.name[-1] for folder in checkpoints(tmp_path)]
     assert kept == ["9", "8", "6"]
 
@@ -295,7 +330,7 @@ def test_a_later_broken_checkpoint_does_not_push_out_a_good_one(tmp_path):
 def test_a_model_comes_back_as_it_was(tmp_path, architecture):
     model = make(architecture=architecture)
     config = TrainConfig(steps=3, batch_size=2, device="cpu")
-    train(model, some_ids(99, 0), None, config, run=tmp_path)
+    train_on(model, some_ids(99, 0), None, config, run=tmp_path)
     again = load_model(newest_checkpoint(tmp_path))
     assert again.config == model.config
     assert not again.training

@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from llm.data import Batches
+from llm.data import Batches, windows
 from llm.model import GPTConfig, build
 from llm.train import (
     TrainConfig,
+    above_the_floor,
     adamw,
     held_out_loss,
     mean_and_error,
     pick_device,
     train,
     training_step,
-    windows,
 )
 
 SIZES = dict(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2)
@@ -40,6 +40,13 @@ def some_ids(n=400, seed=0):
     noise = torch.rand(n, generator=generator) < 0.1
     replaced = torch.randint(11, (n,), generator=generator)
     return torch.where(noise, replaced, torch.arange(n) % 11)
+
+
+def train_on(model, ids, held_out, config, **options):
+    """Train on the windows of one row of ids, and measure on those of another."""
+    supply = Batches(ids, 8, config.batch_size, config.seed)
+    rows = None if held_out is None else windows(held_out, 8)
+    return train(model, supply, rows, config, **options)
 
 
 def some_batch(masked=True):
@@ -121,7 +128,7 @@ class TestOneStep:
 class TestTheLoop:
     def test_equals_a_loop_written_with_pytorch_alone(self):
         config = settings(steps=10, learning_rate=0.01, warmup_steps=2)
-        found = [r["loss"] for r in train(make(), some_ids(), None, config)]
+        found = [r["loss"] for r in train_on(make(), some_ids(), None, config)]
         assert found == pytest.approx(self.by_hand(config), abs=1e-5)
 
     def by_hand(self, config):
@@ -148,14 +155,14 @@ class TestTheLoop:
 
     def test_begins_near_the_loss_of_knowing_nothing_and_learns(self):
         config = settings(steps=150, learning_rate=0.01, batch_size=16)
-        records = train(make(), some_ids(2000), some_ids(300, seed=1), config)
+        records = train_on(make(), some_ids(2000), some_ids(300, seed=1), config)
         assert records[0]["loss"] == pytest.approx(math.log(11), abs=0.05)
         assert records[-1]["loss"] < 1.0
         assert records[-1]["validation_loss"] < 1.2
 
     def test_records_say_when_and_how_much(self):
         config = settings()
-        records = train(make(), some_ids(), some_ids(50, seed=1), config)
+        records = train_on(make(), some_ids(), some_ids(50, seed=1), config)
         assert [r["step"] for r in records] == list(range(1, 13))
         assert [r["tokens"] for r in records] == [32 * n for n in range(1, 13)]
         rates = [r["learning_rate"] for r in records]
@@ -169,23 +176,23 @@ class TestTheLoop:
 
     def test_the_measured_loss_is_that_of_the_held_out_text(self):
         model, held_out = make(), some_ids(50, seed=1)
-        last = train(model, some_ids(), held_out, settings())[-1]
+        last = train_on(model, some_ids(), held_out, settings())[-1]
         found = last["validation_loss"], last["validation_standard_error"]
-        assert found == pytest.approx(held_out_loss(model, held_out, 8))
+        assert found == pytest.approx(held_out_loss(model, *windows(held_out, 8)))
 
     def test_measuring_does_not_disturb_the_training(self):
         config = dict(steps=8)
         often = settings(**config, evaluate_every=1)
         dropout = dict(dropout=0.3)
-        a = train(make(**dropout), some_ids(), some_ids(50, seed=1), often)
-        b = train(make(**dropout), some_ids(), None, settings(**config))
+        a = train_on(make(**dropout), some_ids(), some_ids(50, seed=1), often)
+        b = train_on(make(**dropout), some_ids(), None, settings(**config))
         assert [r["loss"] for r in a] == [r["loss"] for r in b]
 
     def test_the_seed_decides_order_and_dropout(self):
         def losses(seed, drawn_before):
             model, config = make(dropout=0.3), settings(seed=seed)
             torch.manual_seed(drawn_before)
-            records = train(model, some_ids(), None, config)
+            records = train_on(model, some_ids(), None, config)
             return [r["loss"] for r in records]
 
         assert losses(1, drawn_before=98) == losses(1, drawn_before=99)
@@ -196,12 +203,12 @@ class TestTheLoop:
             9, dtype=torch.long
         )  # one window: every batch is the same
         config = settings(learning_rate=1e-30, batch_size=1)
-        losses = [r["loss"] for r in train(make(dropout=0.5), ids, None, config)]
+        losses = [r["loss"] for r in train_on(make(dropout=0.5), ids, None, config)]
         assert len(set(losses)) == len(losses)
 
     def test_callbacks_see_every_record_and_can_stop(self, tmp_path):
         seen = []
-        records = train(
+        records = train_on(
             make(), some_ids(), None, settings(), run=tmp_path / "run",
             on_record=seen.append, should_stop=lambda: len(seen) == 7,
         )  # fmt: skip
@@ -211,7 +218,7 @@ class TestTheLoop:
 
     def test_without_a_run_nothing_is_written(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        train(make(), some_ids(), some_ids(50), settings())
+        train_on(make(), some_ids(), some_ids(50), settings())
         assert list(tmp_path.iterdir()) == []
 
     def test_a_loss_that_is_no_number_ends_the_run_before_it_is_saved(
@@ -223,16 +230,24 @@ class TestTheLoop:
         with pytest.raises(
             ValueError, match="loss is nan at step 1, gradient nan; lower"
         ):
-            train(
+            train_on(
                 model, some_ids(), None, settings(checkpoint_every=1), run=tmp_path
             )
         assert list(tmp_path.glob("checkpoint-*")) == []
 
-    def test_a_text_shorter_than_the_context_is_refused(self):
-        with pytest.raises(
-            ValueError, match="8 tokens, but context_length=8 needs"
-        ):
-            train(make(), some_ids(8), None, settings())
+    def test_a_supply_of_other_batches_than_were_asked_for_is_refused(self):
+        supply = Batches(some_ids(), 8, 3, seed=0)
+        with pytest.raises(ValueError, match="of 3 rows, but batch_size=4; give"):
+            train(make(), supply, None, settings())
+
+    def test_a_supply_is_anything_with_batches(self):
+        class Same:
+            def batch(self, step):
+                return some_batch()
+
+        records = train(make(), Same(), None, settings(steps=3))
+        assert [r["tokens"] for r in records] == [17, 34, 51]
+        assert records[2]["loss"] < records[0]["loss"]
 
 
 class TestHeldOutLoss:
@@ -244,19 +259,26 @@ class TestHeldOutLoss:
             first = (i - 1) // 8 * 8  # the window of the token before
             logits = model(ids[None, first:i])[0, -1]
             surprises.append(-logits.log_softmax(-1)[ids[i]].item())
-        loss, _ = held_out_loss(model, ids, 8, batch_size=3)
+        loss, _ = held_out_loss(model, *windows(ids, 8), batch_size=3)
         assert loss == pytest.approx(sum(surprises) / (n - 1), abs=1e-5)
 
     def test_batch_size_does_not_matter(self):
         a, b = (
-            held_out_loss(make(), some_ids(203), 8, batch_size=b) for b in (1, 64)
+            held_out_loss(make(), *windows(some_ids(203), 8), batch_size=b)
+            for b in (1, 64)
         )
         assert a == pytest.approx(b, abs=1e-6)
 
-    def test_windows_are_spread_evenly(self):
-        x, y = windows(torch.arange(81), 8, max_windows=4)
-        assert x[:, 0].tolist() == [0, 24, 48, 72]
-        assert torch.equal(y, x + 1)
+    def test_while_training_some_rows_are_looked_at_spread_evenly(self):
+        model, config = make(), settings(steps=1, evaluation_windows=4)
+        x, y = windows(some_ids(81), 8)
+        floor = torch.arange(10.0)
+        (record,) = train(
+            model, Batches(some_ids(), 8, 4, 0), (x, y), config, floor=floor
+        )
+        loss, _ = held_out_loss(model, x[::3], y[::3])
+        assert record["validation_loss"] == pytest.approx(loss)
+        assert record["floor"] == pytest.approx((0 + 3 + 6 + 9) / 32)
 
     def test_the_error_of_equal_windows_is_the_textbook_one(self):
         means = torch.tensor([1.0, 2.0, 4.0, 5.0])
@@ -274,20 +296,45 @@ class TestHeldOutLoss:
         assert errors.mean().item() == pytest.approx(means.std().item(), rel=0.15)
 
     def test_one_window_has_no_error(self):
-        assert math.isnan(held_out_loss(make(), some_ids(9), 8)[1])
-        record = train(make(), some_ids(), some_ids(9), settings())[-1]
+        assert math.isnan(held_out_loss(make(), *windows(some_ids(9), 8))[1])
+        record = train_on(make(), some_ids(), some_ids(9), settings())[-1]
         assert "validation_loss" in record
         assert "validation_standard_error" not in record
 
     def test_dropout_is_off_and_then_on_again(self):
         model = make(dropout=0.5).train()
-        first, again = (held_out_loss(model, some_ids(50), 8) for _ in range(2))
+        rows = windows(some_ids(50), 8)
+        first, again = (held_out_loss(model, *rows) for _ in range(2))
         assert first == again
         assert model.training
 
-    def test_a_single_token_is_refused(self):
-        with pytest.raises(ValueError, match="1 tokens are too few"):
-            held_out_loss(make(), some_ids(1), 8)
+
+class TestFloor:
+    """Rows of unequal length, whose floor is known."""
+
+    sums = torch.tensor([5.0, 9.0, 2.0, 4.0])
+    counts = torch.tensor([4, 6, 2, 4])
+
+    def test_it_is_the_mean_over_tokens_and_subtracted_row_by_row(self):
+        floor = torch.tensor([4.0, 7.0, 1.0, 4.0])
+        found = above_the_floor(self.sums, self.counts, floor)
+        gap, error = mean_and_error(self.sums - floor, self.counts)
+        assert found == {"floor": 1.0, "gap": gap, "gap_standard_error": error}
+        assert gap == 0.25
+
+    def test_hard_rows_are_hard_for_both_so_the_gap_is_known_better(self):
+        generator = torch.Generator().manual_seed(0)
+        floor = 100 + 30 * torch.randn(200, generator=generator)
+        sums = floor + 5 + torch.randn(200, generator=generator)
+        counts = torch.full((200,), 100)
+        gap = above_the_floor(sums, counts, floor)
+        assert gap["gap"] == pytest.approx(0.05, abs=0.003)
+        assert gap["gap_standard_error"] < mean_and_error(sums, counts)[1] / 10
+
+    def test_where_none_is_known_nothing_is_said(self):
+        assert above_the_floor(self.sums, self.counts, None) == {}
+        records = train_on(make(), some_ids(), some_ids(50, seed=1), settings())
+        assert "floor" not in records[-1] and "gap" not in records[-1]
 
 
 class TestConfig:

@@ -111,9 +111,25 @@ def test_curve_draws_training_validation_band_and_floor():
     lines = {line.get_label(): line for line in ax.lines}
     assert lines["training"].get_xydata().tolist() == [[1, 3.0], [2, 2.0]]
     assert lines["validation"].get_xydata().tolist() == [[2, 2.5]]
-    assert lines["the floor"].get_linestyle() == "--"
+    floor = lines["the floor, 1.50"]
+    assert floor.get_linestyle() == "--" and floor.get_color() == style.BLACK
+    assert set(floor.get_ydata()) == {1.5}
     band = ax.collections[0].get_paths()[0].get_extents()
     assert (band.y0, band.y1) == pytest.approx((2.3, 2.7))
+
+
+def test_curve_finds_the_floor_in_the_log():
+    with_floor = [*RECORDS, {"step": 3, "loss": 1.9, "floor": 1.25}]
+    assert "the floor, 1.25" in {x.get_label() for x in viz.curve(with_floor).lines}
+    assert len(viz.curve(RECORDS).lines) == 2
+
+
+@pytest.mark.parametrize("floor", [0.5, 1.0, 4.0])
+def test_curve_shows_the_way_to_the_floor_and_not_the_first_fall(floor):
+    """Also where there is none: at the floor, and below it."""
+    records = [{"step": s, "loss": 9.0 if s < 4 else 1.0} for s in range(1, 41)]
+    low, high = viz.curve(records, floor=floor).get_ylim()
+    assert low < min(1.0, floor) <= max(1.0, floor) < high < 9
 
 
 def test_curve_is_stored_whole_and_leaves_pyplot_alone(tmp_path):

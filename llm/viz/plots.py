@@ -126,8 +126,10 @@ def curve(
     records: the lines of a training log, with `step` and `loss`, some of them with
     `validation_loss` and `validation_standard_error`, all in nats per token. The
     band is two standard errors to either side. floor: the loss that no honest model
-    gets below. path: where to store the picture as PNG (whole, or not at all).
-    Returns the axes drawn on.
+    gets below; None = the `floor` of the last record that has one. Where there is one,
+    the steep fall in the first tenth of the steps may leave the picture, so that the
+    way still to go can be seen. path: where to store the picture as PNG (whole, or
+    not at all). Returns the axes drawn on.
 
     Raises `ValueError` when there is no record with a loss.
     """
@@ -139,8 +141,7 @@ def curve(
             ax = Figure().subplots() if path else plt.subplots()[1]
         draw_training(ax, trained)
         draw_validation(ax, [r for r in records if "validation_loss" in r])
-        if floor is not None:
-            ax.axhline(floor, color=BLACK, linestyle="--", label="the floor")
+        draw_floor(ax, records, floor)
         ax.set(xlabel="step", ylabel="loss (nats per token)")
         if log_x:
             ax.set_xscale("log")
@@ -178,3 +179,20 @@ def draw_validation(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
     ax.fill_between(
         steps, losses - band, losses + band, color=VERMILLION, alpha=0.2
     )
+
+
+def draw_floor(
+    ax: Axes, records: Sequence[Mapping[str, Any]], floor: float | None
+) -> None:
+    known = [record["floor"] for record in records if "floor" in record]
+    floor = known[-1] if floor is None and known else floor
+    if floor is None:
+        return
+    label = f"the floor, {floor:.2f}"
+    ax.axhline(floor, color=BLACK, linestyle="--", label=label)
+    last = max(record["step"] for record in records)
+    late = [record for record in records if record["step"] >= last / 10]
+    losses = [r[n] for r in late for n in ("loss", "validation_loss") if n in r]
+    lowest, highest = min(floor, *losses), max(floor, *losses)
+    margin = (highest - lowest) / 10 or 1.0
+    ax.set_ylim(lowest - margin, highest + margin)

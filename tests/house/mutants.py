@@ -368,7 +368,7 @@ DATA = [
         "value=IGNORE).view_as(x)",
         "value=0).view_as(x)",
         "test_train.py::TestHeldOutLoss::"
-        "test_predicts_every_token_but_the_first_once[5]",
+        "test_predicts_every_token_but_the_first_once[10]",
     ),
     mutant(
         "the filling of a document is counted",
