@@ -21,25 +21,34 @@ HEAD = """\
 Nothing here was taken from elsewhere. The folder `prose` holds essays and fables
 that were written for this book; `llm.corpora.prose()` reads them. They are licensed
 under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), like the text of
-the book.
+the book. The folder `checkpoints` holds what takes too long to be trained in a
+chapter: weights, and the record of their training, each made by the script named
+beside it, from texts that this repository writes itself, and licensed like the code.
 
 This list is made by `python tools/list_sources.py`; the tests compare it with the
 files.
 
-| file | title | bytes | sha256 |
+| file | title, or how it is made | bytes | sha256 |
 |---|---|---:|---|
 """
 
 
+MADE_BY = "`python tools/train_{}.py`"
+
+
 def title(path: Path) -> str:
-    """The first line of a text."""
+    """The first line of a text; for what was trained, the command that remakes it."""
+    if path.parent.parent.name == "checkpoints":
+        return MADE_BY.format(path.parent.name)
     return path.read_text(encoding="utf-8").partition("\n")[0]
 
 
 def listing() -> str:
     """The whole of SOURCES.md for the files that are there."""
     rows, total = [], 0
-    for path in sorted((ROOT / "data").glob("*/*")):
+    for path in sorted((ROOT / "data").glob("*/**/*")):
+        if not path.is_file():
+            continue
         content = path.read_bytes()
         total += len(content)
         name = path.relative_to(ROOT / "data").as_posix()

@@ -3,6 +3,7 @@
 Computed data comes in, a picture comes out. Nothing below imports this package.
 """
 
+from llm.viz.machines import machines_panel, three_machines
 from llm.viz.page import Bundle, interactive, panel, tokens
 from llm.viz.plots import curve, heatmap
 from llm.viz.style import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILLION, setup
@@ -18,7 +19,9 @@ __all__ = [
     "curve",
     "heatmap",
     "interactive",
+    "machines_panel",
     "panel",
     "setup",
+    "three_machines",
     "tokens",
 ]

@@ -95,12 +95,23 @@ def hatch_missing(ax: Axes, missing: np.ndarray) -> None:
 
 
 def write_numbers(ax: Axes, table: np.ma.MaskedArray, image: Any) -> None:
-    """Write each number into its cell, black or white, whichever can be read."""
+    """Write each number into its cell, black or white, whichever can be read.
+
+    Counts are written as counts: whole numbers, when some are above 1.
+    """
+    places = 0 if table.max() > 1 and (table == table.round()).all() else 2
     for (row, column), value in np.ma.ndenumerate(table, compressed=True):
         red, green, blue, _ = image.cmap(image.norm(value))
         light = 0.299 * red + 0.587 * green + 0.114 * blue
         colour = "black" if light > 0.5 else "white"
-        ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+        ax.text(
+            column,
+            row,
+            f"{value:.{places}f}",
+            ha="center",
+            va="center",
+            color=colour,
+        )
 
 
 def name_ticks(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:

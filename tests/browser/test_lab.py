@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -122,11 +123,13 @@ def test_a_chapter_runs_and_answers_in_jupyterlab(lab, chromium, request, chapte
     assert page.evaluate(NOT_RUN) == []
     source = chapter.read_text(encoding="utf-8")
     figures = page.query_selector_all(".llm-figure[data-live]")
-    assert len(figures) == source.count("viz.interactive(")
+    assert len(figures) == len(
+        re.findall(r"viz\.(interactive|three_machines)\(", source)
+    )
     for figure in figures:
         assert dead_controls(page, figure) == []
     panels = page.query_selector_all(PANELS)
-    assert len(panels) == source.count("viz.panel(")
+    assert len(panels) == len(re.findall(r"viz\.(machines_)?panel\(", source))
     for panel in panels:
         answers(page, panel)
 

@@ -2,18 +2,18 @@
 
 import pytest
 
-from llm.exercises import chapter_08, chapter_09
+from llm.exercises import chapter_01, chapter_08, chapter_09
 
 CHECKERS = [
     pytest.param(checker, id=f"{module.__name__[-2:]}-{name}")
-    for module in (chapter_08, chapter_09)
+    for module in (chapter_01, chapter_08, chapter_09)
     for name, checker in vars(module).items()
     if getattr(checker, "is_checker", False)
 ]
 
 
 def test_all_of_them_are_found():
-    assert len(CHECKERS) == 10
+    assert len(CHECKERS) == 16
 
 
 @pytest.mark.parametrize("check", CHECKERS)

@@ -43,7 +43,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "files": None,
     "oracle": None,
     "viz": None,
-    "ngram": 2,
+    "ngram": {"BigramTable": 1, "WindowModel": 7},
     "tokenizers": None,
     "tokenizers.base": 3,
     "tokenizers.lookup": 3,

@@ -109,6 +109,8 @@ _ABSOLUTE = re.compile(
     r"(?=/|\b)[^\s'\"`)<]*|[A-Z]:\\(?:Users|Program)[^\s'\"`)<]*|~/[\w.][^\s'\"`)<]*)"
     r"|file:///?[^\s'\"`)<]*|[^\s'\"`(<]*site-packages[^\s'\"`)<]*"
 )
+# Bytes spelled in letters: those of a picture, or of a model that a page carries.
+_BYTES = re.compile(r"(?<=base64,)[A-Za-z0-9+/=\s]+|[A-Za-z0-9+/=]{200,}")
 _REMOTE = re.compile(
     r"!\[[^\]]*\]\(\s*<?(?:https?:)?//[^)\s]*"
     r"|\{(?:figure|image)\}\s+https?://\S+"
@@ -507,7 +509,7 @@ def _unchecked(cell: Cell) -> bool:
 
 
 def _texts(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
-    """Sources and outputs, without the bytes of pictures."""
+    """Sources and outputs, without what is bytes in letters."""
     for cell in notebook.cells:
         yield cell, cell.source
         for output in cell.outputs:
@@ -515,10 +517,7 @@ def _texts(notebook: Notebook) -> Iterator[tuple[Cell, str]]:
             data = output.get("data", {})
             stored += [v for k, v in data.items() if k.startswith("text/")]
             for value in stored:
-                yield (
-                    cell,
-                    re.sub(r"base64,[A-Za-z0-9+/=\s]+", "base64,", text(value)),
-                )
+                yield cell, _BYTES.sub("", text(value))
 
 
 def absolute_paths(notebook: Notebook) -> list[str]:

@@ -15,9 +15,21 @@ SIZES = {"B": B, "T": T, "C": C, "H": H, "D": D, "V": V, "F": F, "L": L}
 
 def tour(recorder: Recorder) -> None:
     """Visit every module; `recorder` is told which sizes each stage has."""
-    for stage in (parts, models, checks, training, writing, exercises):
+    for stage in (counting, parts, models, checks, training, writing, exercises):
         recorder.sizes = {}
         stage(recorder)
+
+
+def counting(recorder: Recorder) -> None:
+    """Models of the last token, and of the last few."""
+    import torch
+
+    from llm.ngram import BigramTable, WindowModel
+
+    recorder.sizes = {"B": B, "T": T, "V": V}
+    ids = torch.randint(V, (B, T))
+    BigramTable(V)(ids)
+    WindowModel(V, n_tokens=3)(ids)
 
 
 def parts(recorder: Recorder) -> None:

@@ -1,0 +1,107 @@
+"""The figure of chapter 1 in a real browser: what it shows, and how it is used."""
+
+from __future__ import annotations
+
+import importlib.resources
+
+import pytest
+import test_site
+from figures import dead_controls
+
+from llm import viz
+from llm.corpora import story
+from llm.model import GPTConfig, build
+from llm.ngram import BigramTable, WindowModel
+from llm.tokenizers import END_OF_TEXT, BPETokenizer
+
+visit = test_site.visit
+SHOWN = """figure => {
+  const root = figure.querySelector("*").shadowRoot;
+  const all = (selector) => [...root.querySelectorAll(selector)];
+  const texts = (selector) => all(selector).map((e) => e.textContent);
+  return { columns: all("section").map((s) => s.ariaLabel),
+    bars: all("ol").map((list) => list.children.length),
+    marked: texts("li.next .piece"), read: texts(".text")[0], outputs: texts("output"),
+    written: texts(".written"), says: texts(".says")[0] };
+}"""
+
+
+@pytest.fixture(scope="module")
+def page_of_machines(tmp_path_factory):
+    """A page with the figure alone, of models that know nothing."""
+    texts = [story(1, 0), story(1, 1)]
+    tokenizer = BPETokenizer.train(texts, 400, [END_OF_TEXT])
+    V = tokenizer.vocab_size
+    sizes = {"context_length": 512, "d_model": 8, "n_layers": 1, "n_heads": 2}
+    config = GPTConfig(architecture="llama", vocab_size=V, **sizes)
+    machines = BigramTable(V), WindowModel(V, 4, 4, 8), build(config), tokenizer
+    bundle = viz.three_machines(*machines, stories=texts, alt="four laws", read=7)
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    )
+    style = "<style>:root { color-scheme: light dark; }</style>"
+    path.write_text(
+        f'<!doctype html><html lang="en">{head}<title>Figure</title>{style}<main>'
+        f"<h1>Figure</h1>{bundle.data['text/html']}</main></html>",
+        encoding="utf-8",
+    )
+    return path, tokenizer, texts
+
+
+@pytest.mark.parametrize(("theme", "width"), test_site.VIEWS)
+def test_the_figure_fits_and_can_be_used(page_of_machines, visit, theme, width):
+    page, faults = visit(page_of_machines[0], theme, width)
+    figure = page.query_selector(".llm-figure[data-live]")
+    package = importlib.resources.files("axe_playwright_python")
+    page.evaluate((package / "axe.min.js").read_text(encoding="utf-8"))
+    assert dead_controls(page, figure) == []
+    assert page.evaluate(test_site.SERIOUS) == []
+    assert page.evaluate(test_site.OVERFLOW) <= 0
+    assert faults == []
+
+
+def test_the_columns_follow_the_reader(page_of_machines, visit):
+    path, tokenizer, texts = page_of_machines
+    page, _ = visit(path)
+    figure, ids = page.query_selector(".llm-figure"), tokenizer.encode(texts[0])
+    shown = figure.evaluate(SHOWN)
+    assert shown["columns"] == [
+        "the table", "the window", "the Transformer", "the oracle"
+    ]  # fmt: skip
+    assert shown["read"] == tokenizer.decode(ids[:7])
+    assert shown["outputs"][0] == f"7 of {len(ids)}"
+    assert len(shown["marked"]) == 4
+    assert all(8 <= n <= 9 for n in shown["bars"][:3])
+    following = tokenizer.decode(ids[7:8]).replace(" ", "␣")
+    assert all(mark.endswith(following) for mark in shown["marked"])
+    slider = figure.query_selector("input")
+    slider.focus()
+    page.keyboard.press("End")
+    shown = figure.evaluate(SHOWN)
+    assert shown["read"] == texts[0]
+    assert all(mark.endswith("(the end)") for mark in shown["marked"])
+    assert shown["bars"][3] == 1
+    page.keyboard.press("Home")
+    assert figure.evaluate(SHOWN)["read"] == ""
+
+
+def test_writing_on_is_the_same_for_the_same_seed(page_of_machines, visit):
+    page, _ = visit(page_of_machines[0])
+    figure = page.query_selector(".llm-figure")
+    write, again = figure.query_selector_all("button")
+    assert figure.evaluate(SHOWN)["written"] == ["", "", "", ""]
+    write.press("Enter")
+    first = figure.evaluate(SHOWN)
+    again.press("Enter")
+    second = figure.evaluate(SHOWN)
+    assert "seed 1." in first["says"] and "seed 2." in second["says"]
+    for name, old, new in zip(
+        first["columns"], first["written"], second["written"], strict=True
+    ):
+        assert (old == new) == (name == "the oracle")
+    assert page_of_machines[2][0].find(first["written"][3].partition("…")[2]) > 0
+    page, _ = visit(page_of_machines[0])
+    figure = page.query_selector(".llm-figure")
+    figure.query_selector("button").click()
+    assert figure.evaluate(SHOWN)["written"] == first["written"]

@@ -1,0 +1,352 @@
+"""The figure of chapter 1 computes in the page what the models compute here."""
+
+import copy
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from llm.corpora import story
+from llm.model import GPTConfig, build
+from llm.ngram import BigramTable, WindowModel
+from llm.oracle import Oracle
+from llm.tokenizers import END_OF_TEXT, BPETokenizer
+from llm.viz import machines
+from llm.viz.page import JS, WIDGET
+
+mpl.use("Agg")
+ALT = "Four columns of bars: what each of three models expects next, and the truth."
+LAWS = """
+const start = {
+  table: makeTable(state.table, state.tokens.length),
+  window: makeWindow(state.window),
+  transformer: makeTransformer(state.transformer),
+};
+const laws = {};
+for (const [name, make] of Object.entries(start)) {
+  const reader = make();
+  laws[name] = input.ids.map((id) => {
+    reader.read(id);
+    return [...law(reader.logits(), input.t)];
+  });
+}
+const truth = (sparse) => [...law(oracleLogits(sparse, state.tokens.length), input.t)];
+laws.oracle = state.stories[0].laws.map(truth);
+return laws;
+"""
+WRITING = """
+const make = makeTransformer(state.transformer), { end } = state;
+function written(seed) {
+  const reader = make();
+  reader.read(end);
+  return writeOn(reader, 1, seed, end);
+}
+const logits = () => state.tokens.map((_, id) => (id === end ? 50 : 0));
+const ended = writeOn({ read() {}, logits }, 1, 1, end);
+const points = Array.from({ length: 4000 }, dice(5));
+const drawn = points.map((point) => draw([0, 0.5, 0, 0.25, 0.25, 0], point));
+return { once: written(7), again: written(7), other: written(8), ended, drawn };
+"""
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Three small models with weights of some size, and their tokenizer."""
+    texts = [story(0, i) for i in range(60)]
+    tokenizer = BPETokenizer.train(texts, 400, [END_OF_TEXT])
+    end, V = tokenizer.special_tokens[END_OF_TEXT], tokenizer.vocab_size
+    table = BigramTable(V)
+    for text in texts:
+        ids = tokenizer.encode(text)
+        table.count(torch.tensor([end, *ids]), torch.tensor([*ids, end]))
+    config = GPTConfig(
+        architecture="llama", vocab_size=V, context_length=512, d_model=24,
+        n_layers=2, n_heads=4, n_kv_heads=2,
+    )  # fmt: skip
+    window, transformer = WindowModel(V, 3, 8, 16), build(config)
+    generator = torch.Generator().manual_seed(0)
+    for model in (window, transformer):
+        for parameter in model.parameters():
+            parameter.requires_grad_(False).normal_(std=0.3, generator=generator)
+    return table, window, transformer, tokenizer
+
+
+@pytest.fixture(scope="module")
+def bundle(made):
+    yield machines.three_machines(
+        *made, stories=[story(1, 0), story(1, 1)], alt=ALT, read=9
+    )
+    plt.close("all")
+
+
+@pytest.fixture
+def state(bundle):
+    stored = re.search(
+        r'<script type="application/json">(.*?)</script>', bundle.data["text/html"]
+    )
+    return json.loads(stored[1])
+
+
+def computed(tmp_path, state, code, **values):
+    """What `code` returns, run behind the functions of the module in Node."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no Node.js here to run the figure's module")
+    source = (JS / "machines.js").read_text(encoding="utf-8")
+    body = source.replace("export default { render };", "")
+    (tmp_path / "state.json").write_text(json.dumps([state, values]))
+    (tmp_path / "run.cjs").write_text(
+        f"{body}\nconst [state, input] = JSON.parse(require('fs')"
+        ".readFileSync(process.argv[2], 'utf8'));\n"
+        f"process.stdout.write(JSON.stringify((() => {{{code}}})()));"
+    )
+    command = [node, str(tmp_path / "run.cjs"), str(tmp_path / "state.json")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def first_row(state):
+    return [state["end"], *state["stories"][0]["ids"]]
+
+
+def rounded_copy(model):
+    """The model with the weights that the page has, in double precision."""
+    copied = copy.deepcopy(model)
+    for parameter in copied.parameters():
+        if parameter.dim() > 1:
+            integers, scales = machines.eight_bit(parameter)
+            parameter.copy_(integers * scales[:, None])
+    return copied.double()
+
+
+# --- The page and the models ------------------------------------------------------
+
+
+@pytest.mark.parametrize("t", [1.0, 0.5, 2.0])
+def test_the_page_computes_the_laws_of_the_models(tmp_path, made, state, t):
+    ids = first_row(state)
+    laws = computed(tmp_path, state, LAWS, ids=ids, t=t)
+    table, window, transformer, _ = made
+    exact = copy.deepcopy(table).double()
+    for name, model, atol in (
+        ("table", exact, 1e-12),
+        ("window", rounded_copy(window), 1e-6),
+        ("transformer", rounded_copy(transformer), 1e-5),
+    ):
+        with torch.no_grad():
+            expected = (model(torch.tensor([ids]))[0] / t).softmax(-1)
+        law = torch.tensor(laws[name], dtype=torch.float64)
+        torch.testing.assert_close(law, expected, atol=atol, rtol=0)
+        assert expected.amax(-1).mean() > 2 / expected.shape[-1]  # not all alike
+
+
+def test_eight_bits_hardly_change_the_laws(tmp_path, made, state):
+    ids = first_row(state)
+    laws = computed(tmp_path, state, LAWS, ids=ids, t=1)
+    for name, model in zip(("window", "transformer"), made[1:3], strict=True):
+        expected = model(torch.tensor([ids]))[0].softmax(-1)
+        off = (torch.tensor(laws[name]) - expected).abs().sum(-1) / 2
+        assert off.mean() < 0.02
+
+
+def test_the_oracle_of_the_page_is_the_oracle(tmp_path, made, state):
+    ids, t = first_row(state), 0.7
+    laws = computed(tmp_path, state, LAWS, ids=ids, t=t)
+    logits = Oracle(made[3])(torch.tensor([ids]))[0]
+    expected = (logits.double() / t).softmax(-1)
+    found = torch.tensor(laws["oracle"], dtype=torch.float64)
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
+
+
+def test_every_law_of_the_page_sums_to_one(tmp_path, state):
+    laws = computed(tmp_path, state, LAWS, ids=first_row(state), t=1.3)
+    for rows in laws.values():
+        sums = torch.tensor(rows, dtype=torch.float64).sum(-1)
+        torch.testing.assert_close(sums, torch.ones_like(sums))
+
+
+def test_the_counts_arrive_as_they_are(tmp_path, made, state):
+    table = copy.deepcopy(made[0])
+    table.counts[0, [1, 130, 399]] = torch.tensor([1.0, 127.0, 70_000.0])
+    state["table"] = machines.packed_table(table)
+    rows = computed(
+        tmp_path,
+        state,
+        "return readCounts(state.table.counts, state.tokens.length);",
+    )
+    found = torch.zeros_like(table.counts)
+    for i, row in enumerate(rows):
+        for id, count in row:
+            found[i, id] = count
+    assert torch.equal(found, table.counts)
+
+
+def test_the_same_seed_writes_the_same_and_the_end_is_the_end(tmp_path, state):
+    found = computed(tmp_path, state, WRITING)
+    assert found["once"] == found["again"] != found["other"]
+    assert len(found["once"]) == 40 or found["once"][-1] == state["end"]
+    assert found["ended"] == [state["end"]]
+    counts = torch.bincount(torch.tensor(found["drawn"]), minlength=6)
+    assert counts[[0, 2, 5]].sum() == 0
+    assert (
+        counts[[1, 3, 4]] / 4000 - torch.tensor([0.5, 0.25, 0.25])
+    ).abs().max() < 0.04
+
+
+def test_eight_bits_are_off_by_half_a_scale_at_most():
+    matrix = torch.randn(5, 33, generator=torch.Generator().manual_seed(1))
+    matrix[2] = 0
+    integers, scales = machines.eight_bit(matrix)
+    assert integers.dtype == torch.int8
+    off = (integers * scales[:, None] - matrix).abs()
+    assert (off <= scales[:, None] * 0.501).all()
+
+
+# --- The bundle -------------------------------------------------------------------
+
+
+def test_the_bundle_has_a_page_a_picture_and_words(bundle, state):
+    assert {"image/png", "application/pdf"} < set(bundle.data)
+    assert bundle.data["text/plain"] == ALT
+    assert 'class="llm-figure"' in bundle.data["text/html"]
+    assert [len(s["laws"]) - len(s["ids"]) for s in state["stories"]] == [1, 1]
+
+
+def test_the_picture_marks_the_true_token_in_every_column(made):
+    V, spelling = 12, [chr(97 + i) for i in range(12)]
+    laws = [torch.arange(V).float().roll(i).softmax(-1) for i in (0, 1, 2)]
+    laws.append(torch.eye(V)[1])
+    figure = machines.draw_laws(laws, 1, "It was", spelling, 11)
+    for ax in figure.axes:
+        marked = [t.get_text() for t in ax.texts if t.get_text().startswith("►")]
+        assert len(marked) == 1 and marked[0].endswith("b")
+    assert "►11: b" in [t.get_text() for t in figure.axes[0].texts]
+    sizes = [t.get_fontsize() for ax in figure.axes for t in [*ax.texts, ax.title]]
+    assert min(sizes) >= 9
+    assert len(figure.axes[3].texts) == 2  # what cannot follow has no bar
+
+
+def test_bytes_that_are_no_characters_are_shown_by_their_numbers():
+    spelling = ["a", "\x14", "\xe2\x80", " b", "\u00e2\u0080\u0099"]
+    shown = [machines.piece_of(id, spelling, end=9) for id in range(5)]
+    assert shown == ["a", "⟨14⟩", "⟨e2 80⟩", "␣b", "’"]
+    assert machines.piece_of(9, spelling, end=9) == "(the end)"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"window": WindowModel(7)}, "vocabularies differ: .*window 7"),
+        ({"stories": ["It rained on Tuesday."]}, "no whole story"),
+        ({"stories": [story(1, 0)[:-9]]}, "no whole story"),
+        ({"stories": []}, "read=9 must be"),
+        ({"read": 5000}, "read=5000 must be"),
+    ],
+)
+def test_what_does_not_fit_is_refused(made, change, message):
+    names = ("table", "window", "transformer", "tokenizer")
+    given = dict(zip(names, made, strict=True))
+    given |= {"stories": [story(1, 0)], "read": 9, "alt": ALT} | change
+    with pytest.raises(ValueError, match=message):
+        machines.three_machines(**given)
+
+
+def test_other_transformers_and_too_long_stories_are_refused(made):
+    table, window, _, tokenizer = made
+    V, sizes = tokenizer.vocab_size, {"d_model": 8, "n_layers": 1, "n_heads": 2}
+    gpt2 = build(GPTConfig(vocab_size=V, **sizes))
+    short = build(
+        GPTConfig(architecture="llama", vocab_size=V, context_length=64, **sizes)
+    )
+    for model, message in ((gpt2, "'llama'.*'gpt2'"), (short, "room for 24")):
+        with pytest.raises(ValueError, match=message):
+            machines.three_machines(
+                table, window, model, tokenizer, stories=[story(1, 0)], alt=ALT
+            )
+
+
+# --- The panel --------------------------------------------------------------------
+
+
+def test_the_parser_judges_what_was_written():
+    text = story(1, 0)
+    begun, rest = text[:50], text[50:]
+    assert (
+        machines.judged(begun, rest[:30]).verdict
+        == "Still the beginning of a story."
+    )
+    whole = machines.judged(begun, rest + END_OF_TEXT)
+    assert whole.verdict.startswith("A whole story")
+    broken = machines.judged(begun, rest[:30] + "§ and so on")
+    assert (broken.good, broken.rest) == (rest[:30], "§ and so on")
+    assert "after 30 of 41" in broken.verdict
+    assert "already" in machines.judged("§", " he said").verdict
+
+
+def test_the_oracle_says_its_law_or_why_it_has_none(made):
+    oracle = Oracle(made[3])
+    words = story(1, 0).split(" ")
+    said = lambda text: machines.said_by_oracle(oracle, text)
+    law = oracle.after(
+        [made[3].special_tokens[END_OF_TEXT], *made[3].encode(words[0])]
+    )
+    assert said(words[0]).startswith("The oracle expects next: ")
+    assert said(words[0]).count("%") == min(len(law.law()), machines.SHOWN)
+    assert "begin at the beginning" in said("")
+    assert "no law" in said("Hello <b>") and "position 0" in said("Hello <b>")
+    longer = " ".join(words[:3])
+    inside = [said(longer[:n]) for n in range(1, len(longer))]
+    assert any("inside a word" in sentence for sentence in inside)
+
+
+def test_a_continuation_has_so_many_tokens_and_belongs_to_its_seed(made):
+    table, _, transformer, tokenizer = made
+    for model in (table, transformer):
+        write = lambda seed, n=12, m=model: machines.continue_text(
+            m, tokenizer, "Late one", 1.5, n, seed
+        )
+        assert write(1) == write(1) != write(2)
+        assert write(1, 5) in write(1) and write(1, 5) != write(1)
+    assert machines.continue_text(table, tokenizer, "x" * 900, n_tokens=3)
+
+
+def test_the_panel_answers_to_each_control_and_to_any_text(made):
+    ipywidgets = pytest.importorskip("ipywidgets")
+    bundle = machines.machines_panel(*made)
+    assert "the Transformer: …" in bundle.data["text/plain"]
+    assert {"image/png", "application/pdf", "text/html"} < set(bundle.data)
+    view = bundle.data[WIDGET]["model_id"]
+    box = ipywidgets.widgets.widget._instances[view]
+    prompt, t, n_tokens, button, shown = box.children
+
+    def answer(change):
+        before = shown.value
+        change()
+        assert shown.value != before
+        return html.unescape(shown.value)
+
+    answer(button.click)
+    answer(lambda: setattr(t, "value", 0.3))
+    answer(lambda: setattr(n_tokens, "value", 9))
+    for text in (
+        "",
+        "Hello <script>",
+        "🙂",
+        story(1, 1),
+        f"Late {END_OF_TEXT} one",
+    ):
+        answer(lambda text=text: setattr(prompt, "value", text))
+        assert "<script" not in shown.value
