@@ -2,6 +2,7 @@
 # make test       ruff, the unit tests, the tests of the house, every notebook
 # make lab        JupyterLab on the chapters
 # make pdf        the printed book: _build/llm-from-scratch.pdf (needs TeX)
+# make grade      grade what was collected: make grade ASSIGNMENT=ps3 JOBS=2
 # make bench      our speed beside that of others; TEXT=file.txt on your own text
 # make browser    the site and JupyterLab in a real browser (needs Chromium)
 # make notebooks  run the chapters and store what they print
@@ -9,6 +10,7 @@
 #
 # Each target sets up .venv by itself. Variables:
 #   PYTHON=python3.12   the Python to use, 3.11 or later
+#   JOBS=2              how many tests, or submissions, at a time
 #   TORCH_INDEX=https://download.pytorch.org/whl/cpu
 #                       on Linux without an NVIDIA GPU: PyTorch without CUDA, which
 #                       saves gigabytes
@@ -17,10 +19,11 @@ VENV        ?= .venv
 TORCH_INDEX ?=
 TEXT        ?=
 JOBS        ?= 2
+ASSIGNMENT  ?=
 BIN         := $(VENV)/bin
 PIP         := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: book test lab pdf bench browser notebooks clean
+.PHONY: book test lab pdf grade bench browser notebooks clean
 
 book: $(VENV)/.done
 	rm -rf _build/html
@@ -39,6 +42,10 @@ lab: $(VENV)/.done
 
 pdf: $(VENV)/.done
 	$(BIN)/python tools/build_pdf.py
+
+grade: $(VENV)/.done
+	@test -n "$(ASSIGNMENT)" || { echo "Which assignment? For example: make grade ASSIGNMENT=ps3"; exit 2; }
+	$(BIN)/python -m classroom.grade $(ASSIGNMENT) --jobs $(JOBS)
 
 bench: $(VENV)/.done
 	@for script in benchmarks/*.py; do $(BIN)/python $$script $(TEXT) || exit 1; done

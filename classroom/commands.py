@@ -1,0 +1,26 @@
+"""How the commands of the classroom read their options and say what went wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import tyro
+
+
+def run(command: type[Callable[[], int]]) -> None:
+    """Run a command, a dataclass whose call does the work, and exit as it says.
+
+    Its fields are the options, the comments above them their help. Bad input is one
+    line on standard error and the status 1, bad options 2, Ctrl-C 130.
+    """
+    wanted = tyro.cli(command, config=(tyro.conf.FlagCreatePairsOff,))
+    try:
+        status = wanted()
+    except KeyboardInterrupt:
+        print("stopped; what is done is kept", file=sys.stderr)
+        status = 130
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 1
+    sys.exit(status)

@@ -1,0 +1,229 @@
+"""Split grading: the student's cells run behind the wall, the tests on this side.
+
+The tests and all other locked cells come from the gradebook, never from what was
+sent. A cell that imports or helps is run on both sides, so that tests can use it.
+The student's code sees what a test hands to it, hidden or not, and could keep it in
+mind: what is secret is the test, and what it expects.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import random
+import re
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import torch
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Dict
+
+from classroom.jail import Gone, Jail, Limits
+from classroom.remote import Namespace
+
+EMPTY = {
+    AssertionError: "this does not hold",
+    NotImplementedError: "not written yet",
+}
+TEXT = 20_000  # characters of a piece of output that are worth reading
+
+
+@dataclass(frozen=True)
+class Given:
+    """A locked cell of code: a test, if it gives points, or something to build on."""
+
+    name: str
+    source: str
+    is_test: bool
+
+
+class JailedExecute(NbGraderPreprocessor):
+    """Takes the place of nbgrader's `Execute`.
+
+    limits: values of `jail.Limits` that differ from the usual ones.
+    """
+
+    limits = Dict(help="what a submission may take; see classroom.jail.Limits").tag(
+        config=True
+    )
+
+    def preprocess(
+        self, nb: NotebookNode, resources: dict
+    ) -> tuple[NotebookNode, dict]:
+        where = resources["nbgrader"]
+        given = given_cells(where["db_url"], where["assignment"], where["notebook"])
+        limits = Limits(**self.limits)
+        with Jail(Path(resources["metadata"]["path"]).resolve(), limits) as jail:
+            examiner = Examiner(jail, given)
+            for cell in nb.cells:
+                if cell.cell_type == "code":
+                    cell.outputs = examiner.outputs(cell)
+        return nb, resources
+
+
+def given_cells(db_url: str, assignment: str, notebook: str) -> list[Given]:
+    """The locked cells of code in the gradebook, in their order."""
+    with Gradebook(db_url) as gradebook:
+        found = gradebook.find_notebook(notebook, assignment)
+        graded = {cell.name for cell in found.grade_cells}
+        return [
+            Given(cell.name, cell.source, cell.name in graded)
+            for cell in found.source_cells
+            if cell.locked and cell.cell_type == "code"
+        ]
+
+
+class Examiner:
+    """Runs the cells of one notebook, each on its side of the wall.
+
+    Raises `ValueError` if a given cell fails that is not a test, and `SyntaxError`:
+    then the assignment is wrong, and not the submission.
+    """
+
+    def __init__(self, jail: Jail, given: Sequence[Given]) -> None:
+        self.jail, self.names = jail, Namespace(jail)
+        self.room = jail.limits.characters
+        self.tests = {cell.name: cell.source for cell in given if cell.is_test}
+        for name, source in self.tests.items():
+            compiled(source, name)  # a typing error is not the student's
+        for cell in given:
+            if not cell.is_test:
+                self.prepare(cell)
+        self.names.share()
+
+    def prepare(self, cell: Given) -> None:
+        """Run what tests build on, on this side."""
+        source = without_magics(cell.source)
+        try:
+            exec(compiled(source, cell.name), self.names)
+        except Exception as error:
+            raise ValueError(
+                f"the given cell {cell.name} of the assignment fails before any work "
+                f"of the student: {type(error).__name__}: {error}"
+            ) from error
+
+    def outputs(self, cell: NotebookNode) -> list[NotebookNode]:
+        """Run a cell, and say what it shows."""
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name in self.tests:
+            return self.examine(name)
+        return self.run(cell.source) if cell.source.strip() else []
+
+    def run(self, source: str) -> list[NotebookNode]:
+        """A cell of the student, behind the wall."""
+        try:
+            answer = self.jail.ask("cell", source, self.room)
+        except Gone as gone:
+            return [error_output("Ended", f"nothing runs any more: {gone}")]
+        outputs = plain_outputs(answer, self.room)
+        self.room -= len(json.dumps(outputs))
+        return outputs
+
+    def examine(self, name: str) -> list[NotebookNode]:
+        """A test, on this side; the same random numbers for every student."""
+        source, said = self.tests[name], io.StringIO()
+        seed = int(hashlib.sha256(source.encode()).hexdigest()[:12], 16)
+        torch.manual_seed(seed)
+        random.seed(seed)
+        errors = []
+        try:
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                exec(compiled(source, name), self.names)
+        except Exception as error:
+            errors = [failure(error, name, source)]
+        text = clipped(said.getvalue())
+        prints = [new_output("stream", name="stdout", text=text)] if text else []
+        return prints + errors
+
+
+def compiled(source: str, name: str) -> CodeType:
+    """As a cell of its own, which does not inherit what this module imports."""
+    return compile(source, name, "exec", dont_inherit=True)
+
+
+def without_magics(source: str) -> str:
+    """A cell without its lines for IPython: `%matplotlib inline`, `!pip list`."""
+    return re.sub(r"(?m)^[ \t]*[%!].*$", "", source)
+
+
+def failure(error: Exception, name: str, source: str) -> NotebookNode:
+    """What a failed test says: the message, and which line; never a hidden line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    number = next((f.lineno for f in frames if f.filename == name), 1)
+    lines = source.splitlines()
+    markers = [line for line in lines[:number] if " HIDDEN TESTS" in line]
+    hidden = bool(markers) and "BEGIN" in markers[-1]
+    where = "a hidden test" if hidden else lines[number - 1].strip()
+    message = str(error) or EMPTY.get(type(error), type(error).__name__)
+    student = getattr(error, "lines", [])
+    kind = type(error).__name__
+    return error_output(kind, message, f"in: {where}", *student)
+
+
+def error_output(kind: str, message: str, *more: str) -> NotebookNode:
+    lines = clipped("\n".join([f"{kind}: {message}", *more])).splitlines()
+    return new_output("error", ename=kind, evalue=clipped(message), traceback=lines)
+
+
+# --- What comes from behind the wall -----------------------------------------------
+
+
+def plain_outputs(answer: Any, room: int) -> list[NotebookNode]:
+    """The outputs of a cell: text and pictures, nothing that a browser would run.
+
+    room: characters of all of them together; the first that does not fit ends it.
+    """
+    try:
+        outputs = [_output(*item) for item in joined(answer)]
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+        return [error_output("Ended", "the cell sent what no cell sends")]
+    sizes = accumulate(len(json.dumps(output)) for output in outputs)
+    return [o for o, size in zip(outputs, sizes, strict=True) if size < room + TEXT]
+
+
+def joined(answer: list) -> list[list]:
+    """The outputs, where pieces of the same stream in a row become one."""
+    rows: list[list] = []
+    for key, items in groupby(answer, key=lambda item: item[:2]):
+        if key[0] == "stream":
+            rows.append([*key, "".join(str(item[2]) for item in items)])
+        else:
+            rows.extend(items)
+    return rows[:1000]
+
+
+def _output(kind: str, *content: Any) -> NotebookNode:
+    if kind == "stream":
+        name = "stderr" if content[0] == "stderr" else "stdout"
+        return new_output("stream", name=name, text=clipped(content[1]))
+    if kind == "error":
+        name, message, lines = content
+        return new_output(
+            "error",
+            ename=clipped(str(name)[:100]),
+            evalue=clipped(str(message)[:2000]),
+            traceback=clipped("\n".join(map(str, lines))).splitlines(),
+        )
+    data = {"text/plain": clipped(str(content[0].get("text/plain", "")))}
+    if picture := content[0].get("image/png"):
+        pixels = base64.b64decode(str(picture))
+        data["image/png"] = base64.b64encode(pixels).decode()
+    return new_output("display_data", data)
+
+
+def clipped(text: str) -> str:
+    """As much of it as is worth reading, in characters that can be written."""
+    text = text if len(text) <= TEXT else text[:TEXT] + "\n... and more"
+    return text.encode(errors="replace").decode()

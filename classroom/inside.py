@@ -1,0 +1,214 @@
+"""What runs behind the wall: a Python that runs a student's cells and answers.
+
+It is started by `jail`, reads one JSON request a line on its standard input, which
+is a socket, and writes one JSON answer a line to the same. The student's code lives
+in the same process and may change all of this: nothing that is said here is
+believed on the other side, and nothing here is a secret.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets import Type
+from traitlets.config import Config
+
+from classroom.wire import pack, unpack
+
+
+class OutOfTime(BaseException):
+    """Raised in the student's code when its time is over."""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Interrupt what runs inside when its time is over; the jail itself insists."""
+
+    def stop(*_: object) -> None:
+        raise OutOfTime(f"stopped after {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+# --- A notebook's shell whose outputs are kept -------------------------------------
+
+
+class Stream(io.TextIOBase):
+    """Standard output or error of the student's code."""
+
+    encoding = "utf-8"
+
+    def __init__(self, name: str, keep: Callable[..., None]) -> None:
+        self.name, self.keep = name, keep
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.keep("stream", self.name, str(text))
+        return len(text)
+
+
+class Publisher(DisplayPublisher):
+    """What `display(...)` and plots show."""
+
+    def publish(self, data: dict, metadata: object = None, **_: object) -> None:
+        self.shell.keep("display", data)
+
+
+class LastValue(DisplayHook):
+    """What the last expression of a cell shows."""
+
+    def write_output_prompt(self) -> None:
+        """No prompt."""
+
+    def write_format_data(self, format_dict: dict, md_dict: object = None) -> None:
+        self.shell.keep("display", format_dict)
+
+
+class Shell(InteractiveShell):
+    """IPython, with outputs as lists: stream, display or error, and what is in it."""
+
+    displayhook_class = Type(LastValue)
+    display_pub_class = Type(Publisher)
+    kept: list
+    room = 0
+
+    def run(self, seconds: float, source: str, room: int) -> list:
+        """Run a cell; return its outputs, of at most `room` characters."""
+        self.kept, self.room = [], room
+        sys.stdout, sys.stderr = (
+            Stream(n, self.keep) for n in ("stdout", "stderr")
+        )
+        with at_most(seconds):
+            self.run_cell(source, store_history=True)
+        return self.kept
+
+    def ask_exit(self) -> None:
+        """A notebook does not end because a cell says `exit()`."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """There is no window to show; `%matplotlib inline` asks all the same."""
+
+    def keep(self, kind: str, *content: Any) -> None:
+        if kind == "stream":
+            content = (content[0], content[1][: max(self.room, 0)])
+        size = len(json.dumps(content, default=str))
+        self.room -= size
+        if self.room > 0 or kind == "error":
+            self.kept.append([kind, *content])
+
+    def _showtraceback(self, etype: type, evalue: object, stb: Any) -> None:
+        lines = stb if isinstance(stb, list) else str(stb).splitlines()
+        lines = [line for line in lines if __file__ not in line]
+        self.keep("error", etype.__name__, str(evalue)[:2000], lines[-50:])
+
+
+def new_shell() -> Shell:
+    settings = Config()
+    settings.HistoryManager.enabled = False
+    settings.InteractiveShell.colors = "nocolor"
+    return Shell.instance(config=settings)
+
+
+# --- Answers to the tests ------------------------------------------------------------
+
+
+class Responder:
+    """Does what the tests ask of the student's objects, which stay here."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names, self.objects = names, []
+
+    def refer(self, thing: Any) -> list:
+        self.objects.append(thing)
+        return ["handle", len(self.objects) - 1, type(thing).__name__]
+
+    def resolve(self, kind: str, key: Any, fields: Any = None) -> Any:
+        """An object handed out before, a name, or a new dataclass of that name."""
+        if kind == "handle":
+            return self.objects[key]
+        if kind == "name":
+            return self.names[key]
+        return self.names[key](**unpack(fields, self.resolve))
+
+    def answer(
+        self, seconds: float, action: str, seed: int, *operands: Any
+    ) -> list:
+        """`["ok", value]`, or `["error", type, message, lines of the student]`."""
+        try:
+            args, kwargs = unpack(["tuple", operands], self.resolve)
+            torch.manual_seed(seed)
+            random.seed(seed)
+            with at_most(seconds):
+                result = ACTIONS[action](self.names, *args, **kwargs)
+                return ["ok", pack(result, self.refer)]
+        except BaseException as error:  # whatever it is, the tests want to know
+            return ["error", type(error).__name__, str(error)[:500], _where(error)]
+
+
+ACTIONS: dict[str, Callable[..., Any]] = {
+    "name": lambda names, name: names[name],
+    "call": lambda _, function, *args, **kwargs: function(*args, **kwargs),
+    "attribute": lambda _, thing, name: getattr(thing, name),
+    "item": lambda _, thing, key: thing[key],
+    "length": lambda _, thing: len(thing),
+    "list": lambda _, thing: list(itertools.islice(thing, 10_000)),
+}
+
+
+def _where(error: BaseException) -> list[str]:
+    """The lines of the student's cells that led to an error, the last five."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith("<ipython-input")]
+    return [f"line {f.lineno}, in {f.name}: {f.line}"[:200] for f in own[-5:]]
+
+
+# --- The conversation ------------------------------------------------------------------
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    channel = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    sys.path.insert(0, os.getcwd())  # the assignment's own modules
+    shell = new_shell()
+    responder = Responder(shell.user_ns)
+    handlers = {"cell": shell.run, "ask": responder.answer}
+    channel.sendall(b'"ready"\n')
+    for line in channel.makefile("rb"):
+        kind, *rest = json.loads(line)
+        channel.sendall(json.dumps(_handled(handlers[kind], rest)).encode() + b"\n")
+
+
+def _handled(handler: Callable[..., list], rest: list) -> list:
+    try:
+        return handler(*rest)
+    except OutOfTime as late:  # the alarm rang between two lines of ours
+        return ["error", "OutOfTime", str(late), []]
+
+
+if __name__ == "__main__":
+    main()

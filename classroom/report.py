@@ -1,0 +1,331 @@
+"""What became of a class: `python -m classroom.report ps3`.
+
+Two tables, points of each student in each task and the commonest mistakes, on the
+terminal, as CSV, and as a page. Who could not be graded has no points at all there,
+and a reason instead: nothing is a zero that nobody has given.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Annotated
+
+import nbformat
+import tyro
+from nbgrader.api import Gradebook, MissingEntry, Notebook
+from nbgrader.plugins import ExportPlugin
+from tqdm import tqdm
+
+from classroom.commands import run
+from classroom.course import (
+    Course,
+    Record,
+    fingerprint,
+    not_collected,
+    one_line,
+)
+from llm.files import atomic_write
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write feedback and tables again, after answers were marked by hand.
+
+    python -m classroom.report ps3
+    """
+
+    # Its name: that of its folder in source/.
+    assignment: Annotated[str, tyro.conf.Positional]
+    # The course directory.
+    course: Path = Path("assignments")
+
+    def __call__(self) -> int:
+        from classroom.pool import GenerateFeedback, convert
+
+        course = Course(self.course, self.assignment)
+        graded = [row.student for row in rows(course) if row.graded]
+        for student in tqdm(graded, disable=None):
+            convert(GenerateFeedback, course, student)
+        print(write_reports(course))
+        return 0
+
+
+# --- Rows ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """A student in the table; `points` and `total` mean something if graded."""
+
+    student: str
+    # Why there are no points, in words; empty if there are.
+    reason: str = ""
+    # Points in each task, in the order of the tasks.
+    points: tuple[float, ...] = ()
+    # All of them, less what being late costs.
+    total: float = 0.0
+    # Written answers that nobody has marked yet: they count 0 so far.
+    to_mark: int = 0
+    # What the tests said, each with its task.
+    messages: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def graded(self) -> bool:
+        return not self.reason
+
+
+def tasks(notebook: Notebook) -> dict[str, str]:
+    """The task that each graded cell belongs to: a test, to the work before it.
+
+    The task has the name of the cell that the student works in.
+    """
+    written = {cell.name for cell in notebook.solution_cells}
+    graded = {cell.name for cell in (*notebook.grade_cells, *notebook.task_cells)}
+    found, task = {}, None
+    for cell in notebook.source_cells:
+        if cell.name in written:
+            task = cell.name
+        if cell.name in graded:
+            found[cell.name] = cell.name if task is None else task
+    return found
+
+
+def rows(course: Course) -> list[Row]:
+    """All who have sent something, collected or not, in alphabetical order."""
+    records, version = course.records(), course.version()
+    students = sorted({*course.students(), *not_collected(records)})
+    reasons = {s: why_not(course, s, records.get(s), version) for s in students}
+    with course.gradebook() as gradebook:
+        task = tasks(course.notebook(gradebook))
+        return [
+            Row(student, reason)
+            if reason
+            else row(course, gradebook, student, task)
+            for student, reason in reasons.items()
+        ]
+
+
+def why_not(
+    course: Course, student: str, record: Record | None, version: str
+) -> str:
+    """Why the files of a student are not graded, or not any more."""
+    if record and not record.graded:
+        return record.reason
+    if record and record.submission != fingerprint(
+        course.place("submitted", student)
+    ):
+        return "changed since it was graded: grade again"
+    if record and record.assignment != version:
+        return "the assignment has changed since it was graded: grade again"
+    if not course.file("autograded", student).is_file():
+        return "not graded yet"
+    return ""
+
+
+def row(
+    course: Course, gradebook: Gradebook, student: str, task: dict[str, str]
+) -> Row:
+    """What the gradebook says of a student."""
+    try:
+        found = gradebook.find_submission(course.assignment, student)
+    except MissingEntry:
+        return Row(student, "not graded yet")
+    grades = [grade for notebook in found.notebooks for grade in notebook.grades]
+    if any(g.auto_score is None for g in grades if task[g.name] != g.name):
+        return Row(student, "not graded yet")  # some test has not been run
+    points = dict.fromkeys(task.values(), 0.0)
+    for grade in grades:
+        points[task[grade.name]] += grade.score
+    return Row(
+        student,
+        points=tuple(points.values()),
+        total=max(0.0, found.score - (found.late_submission_penalty or 0.0)),
+        to_mark=sum(bool(grade.needs_manual_grade) for grade in grades),
+        messages=tuple(messages(course, student, task)),
+    )
+
+
+def messages(
+    course: Course, student: str, task: dict[str, str]
+) -> Iterable[tuple[str, str]]:
+    """What the tests said to a student, each with its task."""
+    notebook = nbformat.read(course.file("autograded", student), as_version=4)
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        for output in cell.get("outputs", []):
+            if name in task and output.output_type == "error":
+                yield task[name], one_line(output.evalue or output.ename)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that tests say, and who heard it."""
+
+    task: str
+    message: str
+    students: tuple[str, ...]
+
+
+def mistakes(table: Iterable[Row]) -> list[Mistake]:
+    """The messages of a class, the commonest first; other numbers, same mistake."""
+    heard: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for each in table:
+        for task, message in each.messages:
+            same = re.sub(r"-?\d+(\.\d+)?", "#", message)
+            heard[task, same].setdefault(each.student, message)
+    found = [
+        Mistake(task, next(iter(by.values())), tuple(by))
+        for (task, _), by in heard.items()
+    ]
+    return sorted(found, key=lambda mistake: -len(mistake.students))
+
+
+# --- Tables --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Table:
+    """The class: what each task is worth, and a row of each student."""
+
+    assignment: str
+    tasks: dict[str, float]
+    rows: list[Row]
+
+    @property
+    def most(self) -> float:
+        return sum(self.tasks.values())
+
+
+def table_of(course: Course) -> Table:
+    with course.gradebook() as gradebook:
+        notebook = course.notebook(gradebook)
+        task = tasks(notebook)
+        worth = dict.fromkeys(task.values(), 0.0)
+        for cell in (*notebook.grade_cells, *notebook.task_cells):
+            worth[task[cell.name]] += cell.max_score
+    return Table(course.assignment, worth, rows(course))
+
+
+def as_csv(table: Table) -> str:
+    """One line a student; who is not graded has no points, and a reason."""
+    head = ["student", "graded", "points", "of", *table.tasks, "to_mark", "reason"]
+    lines = [head]
+    for each in table.rows:
+        if each.graded:
+            points = [f"{p:g}" for p in (each.total, table.most, *each.points)]
+            lines.append([each.student, "yes", *points, str(each.to_mark), ""])
+        else:
+            nothing = [""] * (len(head) - 3)
+            lines.append([each.student, "no", *nothing, each.reason])
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(lines)
+    return file.getvalue()
+
+
+def as_page(table: Table) -> str:
+    """Both tables as a page without scripts."""
+    worth = [f"{name} ({points:g})" for name, points in table.tasks.items()]
+    head = ["student", f"points ({table.most:g})", *worth, "to mark"]
+    body = [
+        [
+            each.student,
+            *(f"{p:g}" for p in (each.total, *each.points)),
+            each.to_mark,
+        ]
+        if each.graded
+        else [each.student, f"not graded: {each.reason}"]
+        for each in table.rows
+    ]
+    common = [
+        [len(m.students), m.task, m.message, ", ".join(m.students)]
+        for m in mistakes(table.rows)
+    ]
+    return PAGE.format(
+        title=escape(table.assignment),
+        points=_html([head, *body]),
+        mistakes=_html(
+            [["students", "task", "what the test says", "who"], *common]
+        ),
+    )
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'">
+<style>
+body {{ font-family: sans-serif; margin: 2em; }}
+table {{ border-collapse: collapse; }}
+th, td {{ border-bottom: 1px solid #bbb; padding: 0.3em 0.8em; text-align: left; }}
+</style></head><body>
+<h1>{title}</h1>
+<h2>Points</h2>
+{points}
+<h2>The commonest mistakes</h2>
+{mistakes}
+</body></html>
+"""
+
+
+def _html(lines: Sequence[Sequence[object]]) -> str:
+    """A table; a line that is too short ends in a cell as wide as what is left."""
+    html = []
+    for number, line in enumerate(lines):
+        kind, left = ("td" if number else "th"), len(lines[0]) - len(line) + 1
+        cells = [f"<{kind}>{escape(str(cell))}</{kind}>" for cell in line]
+        cells[-1] = cells[-1].replace(f"<{kind}>", f'<{kind} colspan="{left}">', 1)
+        html.append(f"<tr>{''.join(cells)}</tr>")
+    return "<table>\n" + "\n".join(html) + "\n</table>"
+
+
+def write_reports(course: Course) -> str:
+    """Write `reports/ps3.csv` and `reports/ps3.html`; return the summary."""
+    table = table_of(course)
+    course.reports.mkdir(exist_ok=True)
+    for suffix, text in (("csv", as_csv(table)), ("html", as_page(table))):
+        with atomic_write(
+            course.reports / f"{course.assignment}.{suffix}", "w"
+        ) as f:
+            f.write(text)
+    return f"{summary(table)}; {course.reports / course.assignment}.csv and .html"
+
+
+def summary(table: Table) -> str:
+    """The class on the terminal."""
+    width = max((len(each.student) for each in table.rows), default=0)
+    lines = []
+    for each in table.rows:
+        points = f"{each.total:6g} of {table.most:g}"
+        marks = f", {each.to_mark} to mark" if each.to_mark else ""
+        said = points + marks if each.graded else f"NOT GRADED: {each.reason}"
+        lines.append(f"{each.student:<{width}}  {said}")
+    common = [
+        f"{len(m.students):>4} × {m.task}: {m.message}"
+        for m in mistakes(table.rows)[:5]
+    ]
+    if common:
+        lines += ["", "What the tests say most often:", *common]
+    n = sum(each.graded for each in table.rows)
+    return "\n".join([*lines, "", f"{n} of {len(table.rows)} graded"])
+
+
+class GradesExport(ExportPlugin):
+    """For `nbgrader export`: the same table, without silent zeros."""
+
+    def export(self, gradebook: Gradebook) -> None:
+        folder = Path(self.parent.coursedir.root)
+        names = self.assignment or [each.name for each in gradebook.assignments]
+        texts = [as_csv(table_of(Course(folder, name))) for name in names]
+        with atomic_write(self.to or "grades.csv", "w") as file:
+            file.write("\n".join(texts))
+
+
+if __name__ == "__main__":
+    run(Report)

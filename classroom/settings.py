@@ -1,0 +1,38 @@
+"""What nbgrader has to be told, whichever of its commands is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import AssignLatePenalties, GetGrades, SaveAutoGrades
+from traitlets.config import Config
+
+from classroom.execute import JailedExecute
+from classroom.pages import FeedbackPage, markdown2html
+from classroom.report import GradesExport
+from classroom.restore import HideTests, RestoreCells, remove_links
+
+
+def configure(c: Config) -> None:
+    """Grade behind the wall, show nothing that runs, export no silent zero."""
+    # nbgrader calls alembic by its name, be the environment activated or not
+    os.environ["PATH"] = os.pathsep.join([f"{sys.prefix}/bin", os.environ["PATH"]])
+    c.GenerateAssignment.force = True  # what is released follows from the source
+    c.Autograde.sanitize_preprocessors = [RestoreCells]
+    c.Autograde.autograde_preprocessors = [
+        JailedExecute,
+        SaveAutoGrades,
+        AssignLatePenalties,
+    ]
+    c.Autograde.pre_convert_hook = remove_links
+    c.CourseDirectory.max_file_size = 10_000  # kilobytes
+    c.HTMLExporter.filters = {"markdown2html": markdown2html}
+    c.GenerateFeedback.exporter_class = FeedbackPage
+    c.GenerateFeedback.preprocessors = [
+        GetGrades,
+        HideTests,
+        CSSHTMLHeaderPreprocessor,
+    ]
+    c.ExportApp.plugin_class = GradesExport

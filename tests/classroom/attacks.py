@@ -1,0 +1,435 @@
+"""Submissions that mean no good, and some that are merely broken.
+
+They are text here. They are run by `test_hostile` only, behind the wall, and never
+anywhere else. An attack stands in the cell of the task `double`; the task `Tally` is
+answered rightly after it, for 3 points, which an attack may cost its author.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import tiny
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
+
+from classroom.course import Course
+
+# What each does in the cell of `double`, and the points that are left to it.
+CODE: dict[str, tuple[str, set[float]]] = {
+    "endless-loop": ("while True:\n    pass", {3}),
+    "swallowed-interrupts": (
+        """
+import signal, time
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+while True:
+    try:
+        time.sleep(1)
+    except BaseException:
+        pass
+""",
+        {0},
+    ),
+    "processes": ("import os\nwhile True:\n    os.fork()", {0}),
+    "threads": (
+        """
+import threading, time
+for _ in range(10_000):
+    threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
+""",
+        {0, 3},
+    ),
+    "memory-at-once": ("x = bytearray(10**12)", {3}),
+    "memory-bit-by-bit": (
+        "kept = []\nwhile True:\n    kept.append(b'x' * 10**7)",
+        {0, 3},
+    ),
+    "disk": (
+        """
+for folder in ("/tmp", "/dev/shm", "/tmp/work"):
+    for i in range(100):
+        with open(f"{folder}/{i}", "wb") as file:
+            file.write(bytes(10**6))
+""",
+        {3},
+    ),
+    "inodes": (
+        "for i in range(10**6):\n    open(f'/tmp/{i}', 'w').close()",
+        {0, 3},
+    ),
+    "output": ("while True:\n    print('x' * 1000)", {3}),
+    "output-to-the-channel": (
+        """
+import os
+for fd in range(3, 30):
+    try:
+        while True:
+            os.write(fd, b"x" * 10**6)
+    except OSError:
+        pass
+""",
+        {0},
+    ),
+    "a-huge-answer": ("def double(x):\n    return 'x' * 10**9", {0}),
+    "a-deep-answer": (
+        "def double(x):\n    deep = []\n    for _ in range(10**5):\n"
+        "        deep = [deep]\n    return deep",
+        {3},
+    ),
+    "environment": (
+        """
+import os
+from pathlib import Path
+print(os.environ)
+for file in Path("/proc").glob("*/environ"):
+    try:
+        print(file, file.read_bytes())
+    except OSError:
+        pass
+""",
+        {3},
+    ),
+    "network": (
+        """
+import socket
+for family, address in (
+    (socket.AF_INET, ("127.0.0.1", PORT)),
+    (socket.AF_INET, ("1.1.1.1", 53)),
+    (socket.AF_UNIX, "\\0planted"),
+):
+    try:
+        with socket.socket(family) as s:
+            s.settimeout(1)
+            s.connect(address)
+            print("reached", address)
+    except OSError as error:
+        print(error)
+""",
+        {3},
+    ),
+    "privileges": (
+        """
+import ctypes, os, subprocess
+for change in (lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.chroot("/")):
+    try:
+        change()
+        print("became", "root")
+    except OSError:
+        pass
+libc = ctypes.CDLL(None)
+print("mounted" if libc.mount(b"x", b"/tmp/work", b"tmpfs", 0, 0) == 0 else "")
+for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger"):
+    try:
+        open(path, "w")
+        print("open", "door")
+    except OSError:
+        pass
+""",
+        {3},
+    ),
+    "kill-everybody": (
+        """
+import os, signal
+for pid in [os.getppid(), 1, -1]:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass
+""",
+        {0, 3},
+    ),
+    "stay-behind": (
+        """
+import os, subprocess
+if os.fork() == 0:
+    os.setsid()
+    os.execvp("sleep", ["sleep", "86399"])
+""",
+        {3},
+    ),
+    "leave-a-message": (
+        """
+import time
+for folder in ("/tmp", "/dev/shm", "/tmp/work"):
+    open(f"{folder}/message", "w").write("planted-in-a-message")
+time.sleep(2)
+""",
+        {3},
+    ),
+    "wait-for-a-message": (
+        """
+import time
+from pathlib import Path
+for _ in range(20):
+    for folder in ("/tmp", "/dev/shm", "/tmp/work"):
+        if Path(folder, "message").exists():
+            print(Path(folder, "message").read_text())
+    time.sleep(0.1)
+""",
+        {3},
+    ),
+    "patched-libraries": (
+        """
+import builtins, sys, torch
+torch.equal = torch.allclose = torch.Tensor.__eq__ = lambda *a, **k: True
+builtins.AssertionError = builtins.len = builtins.print = lambda *a, **k: True
+sys.modules["classroom.wire"].pack = lambda *a: True
+def double(x):
+    return 7
+""",
+        {0, 3},
+    ),
+    "equal-to-everything": (
+        """
+class Anything(int):
+    __eq__ = __req__ = lambda self, other: True
+    __hash__ = None
+    __bool__ = lambda self: True
+    __torch_function__ = classmethod(lambda *a, **k: True)
+def double(x):
+    return Anything(7)
+""",
+        {3},
+    ),
+    "an-object-equal-to-everything": (
+        """
+class Anything:
+    __eq__ = lambda self, other: True
+    __getattr__ = lambda self, name: self
+    __call__ = lambda self, *a, **k: self
+    __len__ = lambda self: 1
+    __iter__ = lambda self: iter([self])
+def double(x):
+    return Anything()
+""",
+        {3},
+    ),
+    "forged-answers": (
+        """
+import json, os
+answers = b"".join(json.dumps(a).encode() + b"\\n" for a in ANSWERS) * 100
+for fd in range(3, 30):
+    try:
+        os.write(fd, answers)
+    except OSError:
+        pass
+""".replace(
+            "ANSWERS",
+            repr(
+                [
+                    True,
+                    ["ok", True],
+                    ["ok", ["handle", 0, "function"]],
+                    ["ok", ["name", "double", "x"]],
+                    ["ok", ["tensor", "torch.float32", [3, 2], ""]],
+                    ["ok", ["tensor", "torch.float32", [10**12], "AAAA"]],
+                    ["ok", ["dict", [[["list", []], 1]]]],
+                    ["ok", {"a": 1}],
+                    ["error", "SystemExit", "0", []],
+                    ["error", "KeyboardInterrupt", "", None],
+                    ["error", ["list"], {}, 7],
+                ]
+            ),
+        ),
+        {0},
+    ),
+    "exit": ("import os\nos._exit(0)", {0}),
+    "exit-politely": ("exit()", {3}),
+    "exit-by-exception": ("raise SystemExit", {3}),
+    "exit-when-asked": ("import os\ndef double(x):\n    os._exit(0)", {0}),
+    "pickle": (
+        """
+import os
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch COURSE/pwned /tmp/pwned",)
+def double(x):
+    return Evil()
+""",
+        {3},
+    ),
+    "terminal": (
+        "def double(x):\n    raise ValueError('\\x1b]0;pwned\\x07\\x1b[2J <b>')",
+        {3},
+    ),
+    "odd-characters": (
+        "print('\\ud800\\0')\ndef double(x):\n    raise ValueError('\\ud800')",
+        {3},
+    ),
+    "live-outputs": (
+        """
+from IPython.display import HTML, SVG, Javascript, Markdown, display
+for show in (HTML, Javascript, Markdown):
+    display(show("<script>planted()</script><img src=x onerror=planted()>"))
+display({"image/png": '"><script>planted()</script>'}, raw=True)
+display({"image/svg+xml": "<svg onload='planted()'/>"}, raw=True)
+print("<script>planted()</script>")
+""",
+        {3},
+    ),
+}
+READ = """
+import os
+from pathlib import Path
+for start in ("COURSE", "/", "/proc/1/root", "/proc/self/cwd/..", "/proc/1/cwd"):
+    for folder, folders, files in os.walk(start):
+        folders[:] = [f for f in folders if f not in ("proc", "sys", "usr", "lib")]
+        for name in files:
+            if name.endswith((".ipynb", ".db", ".json", ".txt", ".html", ".csv")):
+                try:
+                    print(name, Path(folder, name).read_bytes()[-3000:])
+                except OSError:
+                    pass
+"""
+WRITE = """
+import glob, os, sys
+places = ["COURSE", "COURSE/gradebook.db", "COURSE/submitted/right/tiny/tiny.ipynb"]
+places += ["COURSE/autograded/evil", "/usr/lib/evil", "/etc/evil", "/jail/evil"]
+places += ["/jail/classroom/inside.py", sys.prefix + "/evil", os.__file__, "/evil"]
+for place in places:
+    try:
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        open(place, "w").write("planted")
+        print("written", place)
+    except OSError:
+        pass
+"""
+
+
+def code_attacks(course: Course, port: int) -> dict[str, NotebookNode]:
+    """A notebook of each attack by code."""
+    home = str(course.folder)
+    code = {name: source for name, (source, _) in CODE.items()}
+    code |= {"read-it-all": READ, "write-it-all": WRITE}
+    return {
+        name: tiny.answered(
+            course,
+            double=source.replace("COURSE", home).replace("PORT", str(port)),
+            Tally=tiny.RIGHT["Tally"],
+        )
+        for name, source in code.items()
+    }
+
+
+# --- Attacks by the form of a notebook -------------------------------------------------
+
+
+def rewritten_tests(course: Course) -> NotebookNode:
+    """All tests say yes, are worth more, and are said to be something else."""
+    notebook = tiny.answered(course, double="def double(x):\n    return 7")
+    for cell in notebook.cells:
+        marks = cell.metadata.nbgrader
+        if marks.grade and marks.locked:
+            cell.source = "pass"
+            marks.update(points=1000, solution=True, locked=False)
+    return notebook
+
+
+def relabelled(course: Course) -> NotebookNode:
+    """The answer bears the names of the tests, and the tests are gone."""
+    notebook = tiny.released(course)
+    notebook.cells = [
+        new_code_cell("pass", metadata=tiny.marks(name, points=5, grade=True))
+        for name in ("test_double", "test_double_hidden", "test_tally")
+    ]
+    return notebook
+
+
+def nonsense_in_metadata(course: Course) -> NotebookNode:
+    """Right answers, and metadata of another world; 8 points."""
+    notebook = tiny.answered(course, **tiny.RIGHT)
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.nbgrader.update(schema_version=99, points="many", task=7)
+        cell.metadata["tags"] = ["raises-exception"] * number
+    notebook.cells.append(new_code_cell("1", metadata={"nbgrader": [1, 2]}))
+    notebook.cells.append(
+        new_code_cell("2", metadata={"nbgrader": {"grade_id": []}})
+    )
+    notebook.metadata = {"kernelspec": {"name": "evil", "display_name": "x"}}
+    return notebook
+
+
+def missing_cells(course: Course) -> NotebookNode:
+    """Right answers, and nothing else is left; 8 points."""
+    notebook = tiny.answered(course, **tiny.RIGHT)
+    keep = ("double", "Tally")
+    notebook.cells = [
+        c for c in notebook.cells if c.metadata.nbgrader.grade_id in keep
+    ]
+    return notebook
+
+
+def duplicated_cells(course: Course) -> NotebookNode:
+    """Every cell twice, the right answers last; 8 points."""
+    wrong = tiny.released(course).cells
+    for number, cell in enumerate(wrong):
+        cell.id = f"again-{number}"
+    notebook = tiny.answered(course, **tiny.RIGHT)
+    notebook.cells = [*wrong, *notebook.cells]
+    return notebook
+
+
+def live_text(course: Course) -> NotebookNode:
+    """Scripts in every way that text can carry them; 8 points."""
+    live = (
+        "<script>planted()</script> <img src=x onerror=planted()> "
+        "<a href='javascript:planted()'>x</a> [y](javascript:planted()) "
+        "<svg onload=planted()> <iframe srcdoc='<script>planted()</script>'>"
+        "</iframe> $\\href{javascript:planted()}{x}$ ![z](http://planted.example)"
+    )
+    notebook = tiny.answered(course, **{**tiny.RIGHT, "why": live})
+    notebook.cells += [new_markdown_cell(live), new_raw_cell(live)]
+    notebook.cells[-1].metadata["raw_mimetype"] = "text/html"
+    notebook.cells.append(new_code_cell(f"'''{live}'''"))
+    notebook.metadata["title"] = live
+    return notebook
+
+
+def markers(course: Course) -> NotebookNode:
+    """Right answers with the marks of hidden regions in them; 8 points."""
+    answers = {
+        name: f"{text}\n### BEGIN HIDDEN TESTS\n### BEGIN MARK SCHEME"
+        for name, text in tiny.RIGHT.items()
+    }
+    return tiny.answered(course, **answers)
+
+
+FORMS: dict[str, tuple[Callable[[Course], NotebookNode], float]] = {
+    "rewritten-tests": (rewritten_tests, 0),
+    "relabelled": (relabelled, 0),
+    "nonsense-in-metadata": (nonsense_in_metadata, 8),
+    "missing-cells": (missing_cells, 8),
+    "duplicated-cells": (duplicated_cells, 8),
+    "live-text": (live_text, 8),
+    "markers": (markers, 8),
+}
+
+# --- What is no notebook at all ----------------------------------------------------
+
+
+def old_format(course: Course) -> bytes:
+    return nbformat.writes(nbformat.convert(tiny.released(course), 3), 3).encode()
+
+
+def link_to_the_solution(course: Course) -> Callable[[Path], None]:
+    return lambda file: file.symlink_to(course.file("source", "."))
+
+
+NOT_GRADED: dict[str, tuple[Callable[[Course], object], str]] = {
+    "garbage": (lambda _: os.urandom(1000), "no notebook"),
+    "empty": (lambda _: b"", "no notebook"),
+    "only-json": (lambda _: b"[1, 2]", "no notebook"),
+    "no-cells": (lambda _: json.dumps({"nbformat": 4}).encode(), "list of cells"),
+    "odd-cells": (lambda _: b'{"nbformat": 4, "cells": [7]}', "cell 1 is no cell"),
+    "huge": (lambda _: b" " * 10_000_001, "larger than 10 MB"),
+    "deep": (lambda _: b"[" * 1_000_000, "nested more than 100 deep"),
+    "old-format": (old_format, "format 3, not 4"),
+    "link": (link_to_the_solution, "no regular file"),
+    "pipe": (lambda _: os.mkfifo, "no regular file"),
+    "folder": (lambda _: Path.mkdir, "no regular file"),
+    "nothing": (lambda _: lambda file: None, "there is no tiny.ipynb"),
+}

@@ -1,0 +1,220 @@
+"""From a release to grades, feedback and tables; stopped runs, changes, and people
+who mark by hand."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import tiny
+from nbgrader.converters import GenerateAssignment
+
+from classroom import pool
+from classroom.collect import collect
+from classroom.course import Course
+from classroom.grade import Grade, limits_of
+from classroom.pool import convert, each_apart
+from classroom.report import Report
+
+REPOSITORY = Path(__file__).parents[2]
+WRONG = {
+    **tiny.RIGHT,
+    "double": "def double(x):\n    print('own-words')\n    return x**2",
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Course:
+    return tiny.make_course(tmp_path_factory.mktemp("course"))
+
+
+@pytest.fixture
+def course(made, tmp_path) -> Course:
+    """A fresh copy of the course, with nobody in it."""
+    shutil.copytree(made.folder, tmp_path / "course")
+    return Course(tmp_path / "course", "tiny")
+
+
+def grade(course: Course, **options) -> int:
+    return Grade(assignment="tiny", course=course.folder, **options)()
+
+
+def table(course: Course) -> dict[str, dict[str, str]]:
+    lines = (course.reports / "tiny.csv").read_text().splitlines()
+    return {line["student"]: line for line in csv.DictReader(lines)}
+
+
+def written(course: Course, student: str) -> float:
+    return os.path.getmtime(course.file("autograded", student))
+
+
+def test_what_students_get_has_no_secrets(made):
+    text = made.file("release", ".").read_text()
+    assert not [s for s in (tiny.SECRET, tiny.SOLUTION, tiny.MARKING) if s in text]
+
+
+def test_a_class_is_graded_once_and_again_where_something_changed(
+    jail, course, capsys
+):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    tiny.submit(course, "wrong", tiny.answered(course, **WRONG))
+    assert grade(course, jobs=2) == 0
+    printed = capsys.readouterr().out
+    assert "right       8 of 10, 1 to mark" in printed
+    assert "1 × double: twice 3 is 6" in printed and "2 of 2 graded" in printed
+    line = table(course)["wrong"]
+    assert (line["points"], line["double"], line["Tally"]) == ("3", "0", "3")
+    page = (course.reports / "tiny.html").read_text()
+    assert "twice 3 is 6" in page and "<script" not in page
+    feedback = course.file("feedback", "wrong").read_text()
+    assert "twice 3 is 6" in feedback and "a hidden test" in feedback
+    assert tiny.SECRET not in feedback
+    assert feedback.count("own-words") == 1  # in the source; tests show no prints
+
+    before = written(course, "right")
+    course.file("submitted", "wrong").unlink()
+    nbformat.write(
+        tiny.answered(course, **tiny.RIGHT), course.file("submitted", "wrong")
+    )
+    assert grade(course) == 0
+    assert written(course, "right") == before
+    assert table(course)["wrong"]["points"] == "8"
+
+    other = tiny.source()
+    other.cells[4].source += "\nassert Tally().n == 0"
+    other.cells[5].metadata.nbgrader.points = 5
+    nbformat.write(other, course.file("source", "."))
+    convert(GenerateAssignment, course, ".")
+    assert grade(course, student=("right",)) == 0
+    assert written(course, "right") > before
+    assert table(course)["right"]["of"] == "12"
+
+
+def test_marks_of_a_person_are_kept_and_reach_the_student(jail, course, capsys):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    silent = {name: tiny.RIGHT[name] for name in ("double", "Tally")}
+    tiny.submit(course, "silent", tiny.answered(course, **silent))
+    assert grade(course, jobs=2) == 0
+    assert table(course)["silent"]["to_mark"] == "0"  # no answer, no point
+    with course.gradebook() as gradebook:
+        found = gradebook.find_grade("why", "tiny", "tiny", "right")
+        found.manual_score, found.needs_manual_grade = 1.5, False
+        gradebook.find_comment(
+            "why", "tiny", "tiny", "right"
+        ).manual_comment = "Good!"
+        gradebook.db.commit()
+    assert Report(assignment="tiny", course=course.folder)() == 0
+    line = table(course)["right"]
+    assert (line["points"], line["why"], line["to_mark"]) == ("9.5", "1.5", "0")
+    assert "Good!" in course.file("feedback", "right").read_text()
+    course.forget("right")
+    assert grade(course, again=True, student=("right",)) == 0
+    assert table(course)["right"]["why"] == "1.5"
+    assert table(course)["right"]["to_mark"] == "1"  # nbgrader asks to look again
+
+
+def test_who_cannot_be_graded_is_no_zero_and_harms_nobody(jail, course, tmp_path):
+    for student in ("right", "slow", "crash"):
+        tiny.submit(course, student, tiny.answered(course, **tiny.RIGHT))
+    (tmp_path / "sent" / "lost").mkdir(parents=True)
+    (tmp_path / "sent" / "lost" / "tiny.ipynb").write_text("lost")
+    collect(tmp_path / "sent", course)
+    tiny.submit(course, "*", tiny.answered(course, **tiny.RIGHT))
+    assert grade(course, jobs=2) == 1
+    lines = table(course)
+    assert lines["right"]["points"] == "8"
+    assert "cannot be the name" in lines["*"]["reason"]
+    assert "not collected: lost/tiny.ipynb" in lines["lost"]["reason"]
+    assert {lines[name]["points"] for name in ("*", "lost")} == {""}
+
+
+def test_a_grader_that_hangs_or_dies_is_ended(jail, course, monkeypatch):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    ((_, reason, _),) = each_apart(course, ["right"], 1, 0.3)
+    assert reason == "grading took more than 0.3 s"
+    monkeypatch.setattr(pool, "work", os.abort)  # which takes no arguments
+    ((_, reason, _),) = each_apart(course, ["right"], 1, 60)
+    assert "the grader itself ended" in reason
+
+
+def test_a_stopped_run_goes_on_where_it_was(jail, course, monkeypatch):
+    for student in ("first", "second"):
+        tiny.submit(course, student, tiny.answered(course, **tiny.RIGHT))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("classroom.grade.each_apart", stopped_after_one)
+        grade(course)
+    records = course.records()
+    assert records["first"].graded and not records["second"].graded
+    assert records["second"].reason == "grading was stopped"
+    before = written(course, "first")
+    assert grade(course) == 0
+    assert written(course, "first") == before
+
+
+def stopped_after_one(*args):
+    yield next(each_apart(*args))
+    raise KeyboardInterrupt
+
+
+def nbgrader(course: Course, *words: str) -> subprocess.CompletedProcess:
+    """A command of nbgrader, as a teacher gives it in the course."""
+    path = {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "HOME": "/tmp"}
+    program = [f"{sys.prefix}/bin/nbgrader", *words]
+    return subprocess.run(
+        program, cwd=course.folder, env=path, capture_output=True, text=True
+    )
+
+
+def test_plain_nbgrader_does_the_same(jail, course):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    tiny.submit(course, "broken", b"broken")
+    done = nbgrader(course, "autograde", "tiny")
+    assert done.returncode == 1 and "broken" in done.stderr
+    assert nbgrader(course, "generate_feedback", "tiny").returncode == 0
+    assert "<script" not in course.file("feedback", "right").read_text()
+    assert nbgrader(course, "export", "--to", "grades.csv").returncode == 0
+    lines = csv.DictReader((course.folder / "grades.csv").read_text().splitlines())
+    points = {line["student"]: (line["graded"], line["points"]) for line in lines}
+    assert points == {"right": ("yes", "8"), "broken": ("no", "")}
+
+
+@pytest.mark.parametrize(
+    "assignment, options, said",
+    [
+        ("nothing", {}, "say: nbgrader generate_assignment nothing"),
+        ("tiny", {}, "nobody has sent tiny"),
+        ("tiny", {"jobs": 0}, "jobs=0 must be at least 1"),
+    ],
+)
+def test_what_cannot_be_done_is_said(jail, course, assignment, options, said):
+    with pytest.raises(ValueError, match=said):
+        Grade(assignment=assignment, course=course.folder, **options)()
+
+
+def test_the_command_says_it_in_a_line(tmp_path):
+    program = [sys.executable, "-m", "classroom.grade", "tiny"]
+    path = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        program, cwd=tmp_path, env=path, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stderr.startswith("error: ")
+    assert done.stderr.endswith("is no course: it has no nbgrader_config.py\n")
+
+
+def test_where_there_is_no_jail_nothing_is_graded(course, monkeypatch, tmp_path):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="in a jail or not at all"):
+        grade(course)
+    assert course.records() == {} and not (course.folder / "autograded").exists()
+
+
+def test_limits_are_those_of_the_course(course):
+    assert limits_of(course).cell_seconds == tiny.SMALL["cell_seconds"]
+    assert limits_of(course).answer_megabytes == 16

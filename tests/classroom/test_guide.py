@@ -1,0 +1,65 @@
+"""What the teacher's guide names is there: commands, options, files, messages."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from classroom.wrong_answers import wrong_answers
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "chapters/appendix_f_teachers_guide.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"python -m (classroom\.\w+)", GUIDE)))
+SOURCES = "\n".join(
+    re.sub(r"[\"'({]?\s*\n\s*f?[\"']", "", path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "classroom").glob("*.py"))
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_guide_has_the_options_that_it_shows(command):
+    module = ROOT / f"{command.replace('.', '/')}.py"
+    source = module.read_text(encoding="utf-8")
+    assert "run(" in source.partition("__main__")[2]
+    for option in re.findall(rf"{command} [^`\n]*?--(\w+)", GUIDE):
+        assert re.search(rf"^    {option}: ", source, re.M), option
+
+
+def test_every_target_of_make_in_the_guide_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"make (book|grade|test|lab)\b", GUIDE)):
+        assert f"\n{target}:" in makefile
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "students' code runs in a jail or not at all",
+        "is not in the gradebook yet",
+        "nobody has sent",
+        "the notebook had ended",
+        "stopped after",
+        "changed since it was graded",
+    ],
+)
+def test_every_message_that_the_guide_explains_is_one(message):
+    assert message in GUIDE
+    assert message in SOURCES
+
+
+def test_the_points_in_the_guide_are_those_of_the_wrong_answers():
+    given = {(answer.task, answer.gets) for answer in wrong_answers("ps3")}
+    names = {
+        "loudness": "loudness", "half-life": "half_life_bias",
+        "interpreter": "interpreter_mask", "branches": "tree_mask",
+        "hearsay": "hearsay", "nobody": "careful_attention", "readers": "merge",
+        "looking back": "look_back_views", "what followed": "what_followed",
+    }  # fmt: skip
+    rows = re.findall(
+        r"^\| (?:\d ([\w -]+))? ?\| .* \| (\d+)( to \d+)?", GUIDE, re.M
+    )
+    assert len(rows) > 25
+    task = ""
+    for name, points, _ in rows:
+        task = names[name.strip()] if name else task
+        assert (task, float(points)) in given
