@@ -152,6 +152,13 @@ def test_tokens_show_blanks_and_escape_markup():
     assert data["text/markdown"] == "`␣<b>` `⏎` `` a`b ``"
 
 
+def test_a_passage_breaks_its_lines_and_escapes_markup():
+    data = viz.passage("<b> *loud* " + "word " * 30).data
+    assert max(map(len, data["text/plain"].splitlines())) <= 76
+    assert "&lt;b&gt; *loud*" in data["text/html"]
+    assert data["text/markdown"].startswith(r"> \<b\> \*loud\*")
+
+
 def state_of(bundle):
     stored = re.search(
         r'<script type="application/json">(.*?)</script>', bundle.data["text/html"]

@@ -4,7 +4,7 @@ Computed data comes in, a picture comes out. Nothing below imports this package.
 """
 
 from llm.viz.machines import machines_panel, three_machines
-from llm.viz.page import Bundle, interactive, panel, tokens
+from llm.viz.page import Bundle, interactive, panel, passage, tokens
 from llm.viz.plots import curve, heatmap
 from llm.viz.style import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILLION, setup
 
@@ -21,6 +21,7 @@ __all__ = [
     "interactive",
     "machines_panel",
     "panel",
+    "passage",
     "setup",
     "three_machines",
     "tokens",

@@ -11,6 +11,7 @@ import html
 import io
 import json
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +52,7 @@ def tokens(pieces: Sequence[str]) -> Bundle:
     'The|␣cat'
     """
     shown = [visible(piece) for piece in pieces]
-    boxes = "".join(
+    boxes = "<wbr>".join(
         f'<span style="background:{SHADES[i % len(SHADES)]};color:#111;'
         f'border:1px solid #666;border-radius:3px;padding:0 3px;margin-right:2px">'
         f"{html.escape(piece)}</span>"
@@ -62,6 +63,23 @@ def tokens(pieces: Sequence[str]) -> Bundle:
             "text/html": f'<div style="{STRIP}">{boxes}</div>',
             "text/markdown": " ".join(map(code_span, shown)),
             "text/plain": "|".join(shown),
+        }
+    )
+
+
+def passage(text: str) -> Bundle:
+    """Show a text as a quotation, its lines broken to the width of the page.
+
+    >>> print(passage("word " * 20).data["text/plain"])
+    word word word word word word word word word word word word word word word
+    word word word word word
+    """
+    plain = re.sub(r"([\\`*_\[\]<>#$])", r"\\\1", text)
+    return Bundle(
+        {
+            "text/html": f"<blockquote><p>{html.escape(text)}</p></blockquote>",
+            "text/markdown": f"> {plain}",
+            "text/plain": textwrap.fill(text, 76),
         }
     )
 

@@ -581,8 +581,8 @@ GENERATE = [
     mutant(
         "a new token is one slot late",
         "generate.py",
-        "[len(text) - 1 - start]",
-        "[min(len(text) - start, context_length - 1)]",
+        "len(text) - 1 - start",
+        "min(len(text) - start, context_length - 1)",
         f"{CACHE}::test_logits_equal_those_read_afresh_far_past_the_context[gpt2]",
     ),
     mutant(
