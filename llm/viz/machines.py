@@ -382,8 +382,10 @@ def machines_panel(
         control.observe(show, names="value")
     button.on_click(show)
     box = ipywidgets.VBox([prompt, t, n_tokens, button, shown])
-    data = {WIDGET: box._repr_mimebundle_()[WIDGET], "text/html": shown.value}
     beginning = f"Each of three models continues “{prompt.value}”"
+    still = f"<p>{html.escape(beginning)}:</p>{shown.value}"
+    page = f'<div style="text-align:left">{still}</div>'
+    data = {WIDGET: box._repr_mimebundle_()[WIDGET], "text/html": page}
     picture = Picture.of(draw_written(beginning, *said))
     return picture.bundle(data | {"text/plain": as_text(beginning, *said)})
 
