@@ -75,16 +75,18 @@ def wait_for(address: str, process: subprocess.Popen) -> None:
 
 @pytest.fixture(scope="module")
 def lab(chromium, tmp_path_factory):
-    """The address of a JupyterLab of its own, on a copy of the chapters."""
+    """The address of a JupyterLab of its own, on a copy of the chapters and of what
+    they load."""
     home = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "chapters", home / "chapters")
+    for folder in ("chapters", "data"):
+        shutil.copytree(ROOT / folder, home / folder)
     for name, values in SETTINGS.items():
         file = home / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
     folders = {
         "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_DATA_DIR": str(home / "jupyter"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "PYTHONPATH": str(ROOT),
