@@ -28,9 +28,17 @@ from nbformat import NotebookNode
 SOURCE = Path(__file__).resolve().parents[1] / "assignments" / "source"
 TITLE = re.compile(r"^#+ (?:Task |Question )?(.*?)(?: \([\d.]+ points?\))?$", re.M)
 BAD = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
-HIDDEN = re.compile(
-    r"^.*BEGIN HIDDEN TESTS.*\n[\s\S]*?^.*END HIDDEN TESTS.*\n?", re.M
-)
+
+
+def without_region(source: str, name: str) -> str:
+    """A source without what stands between BEGIN and END of that name."""
+    kept, inside = [], False
+    for line in source.split("\n"):
+        if f"BEGIN {name}" in line or f"END {name}" in line:
+            inside = f"BEGIN {name}" in line
+        elif not inside:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Test:
         >>> Test("test_it", 1, f"# fresh numbers\n{hidden}").visible
         ''
         """
-        shown = HIDDEN.sub("", self.source)
+        shown = without_region(self.source, "HIDDEN TESTS")
         return shown if ast.parse(shown).body else ""
 
 

@@ -20,6 +20,8 @@ from nbgrader.api import Gradebook, Notebook, SourceCell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum, is_locked
 
+from classroom.cells import without_region
+
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
@@ -110,17 +112,6 @@ def own(sent: NotebookNode) -> NotebookNode:
     """A cell that the student has added; a raw one would reach browsers as it is."""
     new = new_code_cell if sent.cell_type == "code" else new_markdown_cell
     return new(sent.source)
-
-
-def without_region(source: str, name: str) -> str:
-    """A source without what stands between BEGIN and END of that name."""
-    kept, inside = [], False
-    for line in source.split("\n"):
-        if f"BEGIN {name}" in line or f"END {name}" in line:
-            inside = f"BEGIN {name}" in line
-        elif not inside:
-            kept.append(line)
-    return "\n".join(kept)
 
 
 class HideTests(NbGraderPreprocessor):

@@ -27,6 +27,7 @@ from llm.model import GPTConfig, build, next_token_loss
 from llm.ngram import WindowModel
 from llm.optim import warmup_cosine
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
+from llm.train import set_rate
 
 FOLDER = Path("data/checkpoints/chapter_01")
 VOCAB_SIZE, CONTEXT_LENGTH, BATCH_SIZE = 2048, 512, 16
@@ -71,10 +72,10 @@ def trained(
     )
     curve = [(0, loss_on(model, held_out))]
     for step in tqdm(range(steps), desc=f"{name} {seed}", disable=None):
-        for group in optimizer.param_groups:
-            group["lr"] = warmup_cosine(
-                step, peak=PEAK, minimum=PEAK / 10, warmup_steps=20, n_steps=steps
-            )
+        rate = warmup_cosine(
+            step, peak=PEAK, minimum=PEAK / 10, warmup_steps=20, n_steps=steps
+        )
+        set_rate(optimizer, rate)
         x, y = rows.batch(step)
         next_token_loss(model(x), y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
