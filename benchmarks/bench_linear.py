@@ -5,13 +5,15 @@
 Each product is taken with as many different matrices as fill 60 MB, so that none
 waits in the nearest cache, as in a model. The calls take turns; the numbers are
 medians: microseconds, and the time of `F.linear` divided by that of the route that
-`llm.linear` takes. With a gradient, the backward pass is part of the time.
+`llm.linear` takes. With a gradient, the backward pass is part of the time; by
+columns, the copy of the matrix is not.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from time import perf_counter
 
@@ -19,40 +21,44 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from llm.linear import linear
+from llm.linear import LARGE, Linear, by_columns
 
 BYTES = 60_000_000
 ROWS = (1, 16, 128, 2048)
 SIZES = ((128, 384), (128, 2048), (384, 384), (384, 1536), (1536, 384))
-Product = Callable[[Tensor, Tensor], Tensor]
+Call = Callable[[Tensor], Tensor]
+WAYS: dict[str, Callable[[Linear], Call]] = {
+    "with gradient": lambda part: part,
+    "forward": lambda part: part,
+    "by columns": by_columns,
+}
 
 
-def seconds(product: Product, x: Tensor, weights: list[Tensor]) -> float:
+def theirs(part: Linear) -> Call:
+    return partial(F.linear, weight=part.weight)
+
+
+def seconds(calls: list[Call], x: Tensor) -> float:
     """One product with each matrix, and its gradients if it has any."""
     start = perf_counter()
-    for weight in weights:
-        out = product(x, weight)
+    for call in calls:
+        out = call(x)
         if out.requires_grad:
             out.backward(out.detach())
-    return (perf_counter() - start) / len(weights)
+    return (perf_counter() - start) / len(calls)
 
 
-def row(n_rows: int, n_in: int, n_out: int, gradient: bool, runs: int) -> None:
+def row(n_rows: int, n_in: int, n_out: int, way: str, runs: int) -> None:
     count = max(2, BYTES // (4 * n_in * n_out)) if n_rows < 128 else 4
-    weights = [
-        torch.randn(n_out, n_in, requires_grad=gradient) for _ in range(count)
-    ]
-    x = torch.randn(n_rows, n_in, requires_grad=gradient)
-    times: dict[Product, list[float]] = {F.linear: [], linear: []}
-    for i in range(runs + 1):
-        for product, taken in times.items():
-            spent = seconds(product, x, weights)
-            taken += [spent] * (i > 0)
-    theirs, ours = (median(taken) * 1e6 for taken in times.values())
-    what = "with gradient" if gradient else "forward"
+    parts = [Linear(n_in, n_out, bias=False) for _ in range(count)]
+    x = torch.randn(n_rows, n_in, requires_grad=way == "with gradient")
+    with torch.set_grad_enabled(way == "with gradient"):
+        contest = [[make(part) for part in parts] for make in (WAYS[way], theirs)]
+        rounds = [[seconds(calls, x) for calls in contest] for _ in range(runs + 1)]
+    ours, others = (median(spent) * 1e6 for spent in zip(*rounds[1:], strict=True))
     print(
-        f"{n_rows:5} x {n_in:4} -> {n_out:4} {what:13} {ours:9,.0f} {theirs:9,.0f} "
-        f"{theirs / ours:6.2f}"
+        f"{n_rows:5} x {n_in:4} -> {n_out:4} {way:13} {ours:9,.0f} {others:9,.0f} "
+        f"{others / ours:6.2f}"
     )
 
 
@@ -65,8 +71,10 @@ def main() -> None:
     print(f"{'microseconds':33} {'ours':>9} {'F.linear':>9}  ratio")
     for n_rows in ROWS:
         for n_in, n_out in SIZES:
-            with torch.set_grad_enabled(n_rows >= 128):
-                row(n_rows, n_in, n_out, n_rows >= 128, args.runs)
+            way = "with gradient" if n_rows >= 128 else "forward"
+            row(n_rows, n_in, n_out, way, args.runs)
+            if n_rows == 1 and n_in * n_out >= LARGE:
+                row(n_rows, n_in, n_out, "by columns", args.runs)
 
 
 if __name__ == "__main__":

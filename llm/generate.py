@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llm.decode import DecodeStep, can_step
 from llm.model import GPT
 from llm.tokenizers import END_OF_TEXT, Tokenizer
 
@@ -156,6 +157,8 @@ class CachedReader:
         self.model = model
         self.caches = model.new_caches(batch_size)
         self.starts = [-1] * batch_size
+        alone = batch_size == 1 and can_step(model)
+        self.step = DecodeStep(model, self.caches) if alone else None
 
     def __call__(self, texts: list[list[int]]) -> Tensor:
         """texts: those of the last call, each longer by one token; in the first
@@ -166,11 +169,13 @@ class CachedReader:
         if moved:
             self.fill(moved, [texts[i][starts[i] : -1] for i in moved])
         self.starts = starts
-        device = self.model.device
-        last = torch.tensor([[text[-1]] for text in texts], device=device)
         places = [
             len(text) - 1 - start for text, start in zip(texts, starts, strict=True)
         ]
+        if self.step and not torch.is_grad_enabled():
+            return self.step(texts[0][-1], places[0])
+        device = self.model.device
+        last = torch.tensor([[text[-1]] for text in texts], device=device)
         alike = len(set(places)) == 1
         positions = places[:1] if alike else [[place] for place in places]
         positions = torch.tensor(positions, device=device)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 MANY_ROWS = 128  # from here on the convolution is faster
 LARGE = 1 << 17  # entries of a matrix that no longer waits in the nearest cache
+SUM = 0  # what `torch.embedding_bag` does with the rows of a bag
 
 
 class Linear(nn.Linear):
     """`nn.Linear`, faster on a processor: see `linear`.
 
     x: (..., C_in). Returns (..., C_out). `weight`: (C_out, C_in); `bias`: (C_out,)
-    or None.
+    or None. `columns`: the weight (C_in, C_out) as `by_columns` left it, or None.
     """
+
+    columns: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
@@ -41,6 +48,55 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if torch.is_grad_enabled():
         return F.linear(x, weight, bias)
     return by_onednn(x, weight, bias)
+
+
+def for_one_row(part: nn.Linear) -> Callable[[Tensor], Tensor]:
+    """`linear` for a single row without gradient, its route chosen once.
+
+    The result takes (1, C_in) and returns (1, C_out).
+    """
+    weight, bias = part.weight, part.bias
+    if not is_large(weight):
+        return partial(F.linear, weight=weight, bias=bias)
+    product = torch.ops.mkldnn._linear_pointwise.default
+    return lambda x: product(x, weight, bias, "none", [], "")
+
+
+def by_columns(part: nn.Linear) -> Callable[[Tensor], Tensor]:
+    """The same for many rows to come: with a copy of the matrix, by columns.
+
+    A matrix times a vector is a sum of the columns, each weighted by a number of the
+    vector. So is the embedding of a bag of words, and PyTorch sums those at the speed
+    of the memory. Each thread takes its share of every column. The copy costs about
+    as much as twenty products; it is made anew by each call, in memory that the part
+    keeps for it.
+    """
+    if not is_large(part.weight):
+        return for_one_row(part)
+    n_out, n_in = part.weight.shape
+    n_shares = math.gcd(n_out, 1 << (torch.get_num_threads() - 1).bit_length())
+    if part.columns is None or part.columns.shape != (n_in, n_out):
+        with torch.inference_mode(False):  # or it could be filled only in that mode
+            part.columns = torch.empty(n_in, n_out)
+    part.columns.copy_(part.weight.detach().T)
+    table = part.columns.view(n_in * n_shares, -1)  # row j P + p: column j, share p
+    rows = torch.arange(len(table)).view(n_in, n_shares).T.flatten()
+    starts = torch.arange(n_shares) * n_in
+    bias = torch.zeros(n_out) if part.bias is None else part.bias
+
+    def product(x: Tensor) -> Tensor:
+        weights = x.expand(n_shares, -1).reshape(-1)
+        bags, *_ = torch.embedding_bag(
+            table, rows, starts, False, SUM, False, weights
+        )
+        return bags.view(1, -1) + bias
+
+    return product
+
+
+def is_large(weight: Tensor) -> bool:
+    """Does a product with a single row wait for the memory?"""
+    return weight.numel() >= LARGE and suits(weight, weight)
 
 
 def suits(x: Tensor, weight: Tensor) -> bool:

@@ -25,6 +25,7 @@ FLOORS = {
     "attention": 2,
     "model": 3,
     "optim": 3,
+    "decode": 4,
     "checkpoints": 4,
     "count": 4,
     "train": 5,

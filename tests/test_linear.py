@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from llm import linear as routes
-from llm.linear import LARGE, MANY_ROWS, Linear, linear
+from llm.linear import LARGE, MANY_ROWS, Linear, by_columns, for_one_row, linear
 
 needs_onednn = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN"
@@ -80,6 +80,34 @@ def test_the_route_depends_on_rows_size_and_gradient(monkeypatch):
         assert route_taken(monkeypatch, few, large) == ["by_onednn"]
         assert route_taken(monkeypatch, few, small) == []
         assert route_taken(monkeypatch, many.double(), small.double()) == []
+
+
+@pytest.mark.parametrize("sizes", [(8, 5), (512, 256), (384, 1000), (512, 257)])
+@pytest.mark.parametrize("n_threads", [1, 2, 6])
+def test_by_columns_the_sums_are_the_same(monkeypatch, n_threads, sizes):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+    for bias in (True, False):
+        part = Linear(*sizes, bias=bias)
+        with torch.inference_mode():
+            calls = for_one_row(part), by_columns(part)
+        with torch.no_grad():  # what one mode has made serves in the other
+            x = torch.randn(1, sizes[0])
+            for call in (*calls, by_columns(part)):
+                torch.testing.assert_close(call(x), part(x), atol=1e-5, rtol=1e-5)
+
+
+def test_the_copy_by_columns_is_made_anew_by_each_call():
+    part, x = Linear(512, 256), torch.randn(1, 512)
+    with torch.no_grad():
+        by_columns(part)
+        memory = part.columns.data_ptr()
+        part.weight.data.neg_()
+        torch.testing.assert_close(by_columns(part)(x), part(x))
+        assert part.columns.data_ptr() == memory
+        part.weight = torch.nn.Parameter(torch.randn(300, 512) / 512**0.5)
+        part.bias = None
+        torch.testing.assert_close(by_columns(part)(x), part(x))
+    assert "columns" not in part.state_dict()
 
 
 def test_the_layer_is_an_nn_linear_with_the_same_parameters():

@@ -185,7 +185,37 @@ TRANSFORMERS = (
     "test_model.py::test_logits_and_gradients_equal_those_of_transformers"
 )
 
+DECODE = "test_decode.py::test_the_step_gives_the_logits_of_forward"
+
 LAYERS = [
+    mutant(
+        "the decode step does not see the token itself",
+        "decode.py",
+        "self.n_visible = position + 1",
+        "self.n_visible = max(1, position)",
+        f"{DECODE}[small-gpt2]",
+    ),
+    mutant(
+        "the decode step rotates the wrong halves",
+        "decode.py",
+        "qk.roll(half, -1)",
+        "qk.roll(1, -1)",
+        f"{DECODE}[small-llama]",
+    ),
+    mutant(
+        "the decode step passes by the hooks",
+        "decode.py",
+        "hooks = part._forward_hooks or part._forward_pre_hooks",
+        "hooks = part._forward_pre_hooks",
+        "test_decode.py::test_a_model_that_may_do_otherwise_goes_through_its_forward",
+    ),
+    mutant(
+        "each thread takes the share of another column",
+        "linear.py",
+        ".view(n_in, n_shares).T.flatten()",
+        ".flatten()",
+        "test_linear.py::test_by_columns_the_sums_are_the_same[2-sizes1]",
+    ),
     mutant(
         "the convolution forgets the bias",
         "linear.py",

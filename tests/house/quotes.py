@@ -72,6 +72,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "check_length": None,
     },
     "linear": 19,
+    "decode": 23,
     "layers": {
         "Embedding": 7,
         "LearnedPositions": 11,
