@@ -132,7 +132,8 @@ def tasks(notebook: NotebookNode) -> list[Task]:
             points, tests = task.points + test.points, (*task.tests, test)
             found.append(replace(task, points=points, tests=tests))
         elif cell.cell_type == "markdown":
-            title = (TITLE.findall(cell.source) or [title])[-1]
+            shown = without_region(cell.source, "MARK SCHEME")
+            title = (TITLE.findall(shown) or [title])[-1]
     return found
 
 

@@ -24,6 +24,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -45,6 +46,7 @@ from classroom.course import (
 from llm.files import atomic_write
 
 MOST_ENTRIES = 100_000
+SECRET = "submission_secret.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,8 @@ class Sent:
     # When it was sent or written; what is later compares greater.
     time: str
     read: Reader
+    # What nbgrader's exchange needs to find the way back to who has sent it.
+    secret: bytes = b""
 
 
 def collect(source: Path, course: Course) -> tuple[dict[str, str], dict[str, str]]:
@@ -154,6 +158,8 @@ def keep(course: Course, student: str, sent: Sent, data: bytes) -> str:
         opened.write(data)
     if found := EXCHANGE.match(sent.path.parts[0]):
         (place / "timestamp.txt").write_text(found["time"])
+        if sent.secret:
+            (place / SECRET).write_bytes(sent.secret)
     return "new" if before is None else "in the place of an earlier one"
 
 
@@ -205,7 +211,15 @@ def files_of_folder(folder: Path) -> Iterator[Sent]:
             exchange = EXCHANGE.fullmatch(path.parts[0])
             changed = f"{file.lstat().st_mtime:020.6f}"
             time = exchange["time"] if exchange else changed
-            yield Sent(path, time, partial(read_bytes, file))
+            secret = secret_beside(file) if exchange else b""
+            yield Sent(path, time, partial(read_bytes, file), secret)
+
+
+def secret_beside(file: Path) -> bytes:
+    """What lies beside a submission in the exchange, for `nbgrader release_feedback`."""
+    with suppress(ValueError):
+        return read_bytes(file.parent / SECRET, most=1000)
+    return b""
 
 
 def files_of_zip(file: Path) -> Iterator[Sent]:

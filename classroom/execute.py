@@ -31,7 +31,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict
 
 from classroom.jail import Gone, Jail, Limits
-from classroom.remote import Namespace
+from classroom.remote import Missing, Namespace
 
 EMPTY = {
     AssertionError: "this does not hold",
@@ -70,6 +70,8 @@ class JailedExecute(NbGraderPreprocessor):
             for cell in nb.cells:
                 if cell.cell_type == "code":
                     cell.outputs = examiner.outputs(cell)
+            if jail.fault:
+                raise ValueError(f"the jail failed, not the work: {jail.fault}")
         return nb, resources
 
 
@@ -94,6 +96,7 @@ class Examiner:
 
     def __init__(self, jail: Jail, given: Sequence[Given]) -> None:
         self.jail, self.names = jail, Namespace(jail)
+        self.trouble = ""  # with the cell that is tested now
         self.room = jail.limits.characters
         self.tests = {cell.name: cell.source for cell in given if cell.is_test}
         for name, source in self.tests.items():
@@ -119,7 +122,10 @@ class Examiner:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if name in self.tests:
             return self.examine(name)
-        return self.run(cell.source) if cell.source.strip() else []
+        outputs = self.run(cell.source) if cell.source.strip() else []
+        if name:
+            self.trouble = trouble_in(outputs)
+        return outputs
 
     def run(self, source: str) -> list[NotebookNode]:
         """A cell of the student, behind the wall."""
@@ -142,7 +148,7 @@ class Examiner:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 exec(compiled(source, name), self.names)
         except Exception as error:
-            errors = [failure(error, name, source)]
+            errors = [failure(error, name, source, self.trouble)]
         text = clipped(said.getvalue())
         prints = [new_output("stream", name="stdout", text=text)] if text else []
         return prints + errors
@@ -158,8 +164,21 @@ def without_magics(source: str) -> str:
     return re.sub(r"(?m)^[ \t]*[%!].*$", "", source)
 
 
-def failure(error: Exception, name: str, source: str) -> NotebookNode:
-    """What a failed test says: the message, and which line; never a hidden line."""
+def trouble_in(outputs: Sequence[NotebookNode]) -> str:
+    """How a cell ended, if not well."""
+    errors = [output for output in outputs if output.output_type == "error"]
+    said = f"{errors[-1].ename}: {errors[-1].evalue}" if errors else ""
+    return said.split("\n")[0][:200]
+
+
+def failure(
+    error: Exception, name: str, source: str, trouble: str = ""
+) -> NotebookNode:
+    """What a failed test says: the message, and which line; never a hidden line.
+
+    trouble: how the cell that is tested ended, if not well; the reason why a name is
+    missing.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     number = next((f.lineno for f in frames if f.filename == name), 1)
     lines = source.splitlines()
@@ -167,6 +186,8 @@ def failure(error: Exception, name: str, source: str) -> NotebookNode:
     hidden = bool(markers) and "BEGIN" in markers[-1]
     where = "a hidden test" if hidden else lines[number - 1].strip()
     message = str(error) or EMPTY.get(type(error), type(error).__name__)
+    if trouble and isinstance(error, Missing):
+        message += f", because its cell ended with {trouble}"
     student = getattr(error, "lines", [])
     kind = type(error).__name__
     return error_output(kind, message, f"in: {where}", *student)

@@ -230,11 +230,13 @@ class Jail:
         with Jail(folder, Limits()) as jail:
             jail.ask("cell", "print(1)", 1000)
 
-    `folder`: see `command`. Raises `NoJail` where it cannot be started.
+    `folder`: see `command`. `fault`: why what it said does not count, if so. Raises
+    `NoJail` where it cannot be started.
     """
 
     def __init__(self, folder: Path, limits: Limits) -> None:
         self.limits, self.why, self.rest = limits, "", b""
+        self.fault = ""  # what went wrong with the jail, and not in it
         self.began = time.monotonic()
         program = [sys.executable, "-P", "-m", "classroom.inside"]
         self.channel, theirs = socket.socketpair()
@@ -322,6 +324,9 @@ class Jail:
         elif isinstance(error, OSError):
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)
+            if (self.process.returncode or 0) < 0 and not self.why:
+                # bwrap itself had a signal, which nothing behind the wall can send
+                self.fault = "it was ended from outside; is there enough memory?"
             self.kill(
                 f"Python ended in the middle (status {self.process.returncode})"
             )
@@ -345,7 +350,7 @@ class Jail:
             try:
                 excess = self._excess()
             except Exception as error:  # a watchman who cannot see lets nobody pass
-                excess = f"it could not be watched: {error}"
+                excess = self.fault = f"it could not be watched: {error}"
             if excess and self.process.poll() is None:
                 self.kill(excess)
             time.sleep(0.2)

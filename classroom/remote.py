@@ -33,6 +33,10 @@ class StudentError(Exception):
     """The student's code raised an error of another kind, or ended altogether."""
 
 
+class Missing(NameError):
+    """A test asks for a name that the student's notebook does not define."""
+
+
 class Remote:
     """An object on the other side."""
 
@@ -84,7 +88,7 @@ class Namespace(dict):
         try:
             return self.ask("name", name)
         except KeyError:
-            raise NameError(f"name {name!r} is not defined") from None
+            raise Missing(f"name {name!r} is not defined") from None
 
     def ask(self, action: str, *args: Any, **kwargs: Any) -> Any:
         """Let the student's side do something, and return or raise what comes of it.

@@ -115,13 +115,15 @@ def own(sent: NotebookNode) -> NotebookNode:
 
 
 class HideTests(NbGraderPreprocessor):
-    """For feedback: takes hidden tests out of what was handed out, and only there."""
+    """For feedback: takes hidden tests and marking guides out of what was handed out,
+    and only there."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict, index: int
     ) -> tuple[NotebookNode, dict]:
         if is_locked(cell):
-            cell.source = without_region(cell.source, "HIDDEN TESTS")
+            for region in ("HIDDEN TESTS", "MARK SCHEME"):
+                cell.source = without_region(cell.source, region)
         return cell, resources
 
 

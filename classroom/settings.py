@@ -20,6 +20,9 @@ def configure(c: Config) -> None:
     # nbgrader calls alembic by its name, be the environment activated or not
     os.environ["PATH"] = os.pathsep.join([f"{sys.prefix}/bin", os.environ["PATH"]])
     c.GenerateAssignment.force = True  # what is released follows from the source
+    c.ClearMarkScheme.enforce_metadata = (
+        False  # a marking guide stands in a question
+    )
     c.Autograde.sanitize_preprocessors = [RestoreCells]
     c.Autograde.autograde_preprocessors = [
         JailedExecute,

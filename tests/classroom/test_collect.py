@@ -120,6 +120,20 @@ def test_the_exchange_keeps_its_times(course, tmp_path):
     assert file.read_text() == "2026-11-20 10:00:00 UTC"
 
 
+def test_from_the_exchange_the_way_back_comes_along(course, tmp_path):
+    """`nbgrader release_feedback` finds a student by this file."""
+    name = "anna+ps3+2026-11-20 10:00:00 UTC+cafe"
+    inbound = folder(tmp_path / "inbound", {f"{name}/ps3.ipynb": notebook("20")})
+    (inbound / name / "submission_secret.txt").write_text("cafe" * 10)
+    link = inbound / name.replace("anna", "eve") / "submission_secret.txt"
+    folder(inbound, {f"{link.parent.name}/ps3.ipynb": notebook("20")})
+    link.symlink_to("/etc/passwd")
+    collect(inbound, course)
+    kept = course.place("submitted", "anna") / "submission_secret.txt"
+    assert kept.read_text() == "cafe" * 10
+    assert not (course.place("submitted", "eve") / "submission_secret.txt").exists()
+
+
 def test_what_comes_later_takes_the_place_with_all_that_was_there(course, tmp_path):
     collect(zipped(tmp_path / "a.zip", {"anna/ps3.ipynb": notebook("a")}), course)
     (course.place("submitted", "anna") / "helper.py").write_text("")

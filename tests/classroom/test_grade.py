@@ -4,6 +4,7 @@ who mark by hand."""
 from __future__ import annotations
 
 import csv
+import html
 import os
 import shutil
 import subprocess
@@ -117,6 +118,45 @@ def test_marks_of_a_person_are_kept_and_reach_the_student(jail, course, capsys):
     assert grade(course, again=True, student=("right",)) == 0
     assert table(course)["right"]["why"] == "1.5"
     assert table(course)["right"]["to_mark"] == "1"  # nbgrader asks to look again
+
+
+def test_the_marking_guide_is_there_for_who_marks_and_for_nobody_else(jail, course):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    assert grade(course) == 0
+    assert tiny.MARKING in course.file("autograded", "right").read_text()
+    assert tiny.MARKING not in course.file("feedback", "right").read_text()
+
+
+def test_a_fault_of_the_jail_is_no_zero(jail, course):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    blind = course.folder / "nbgrader_config.py"
+    blind.write_text(blind.read_text() + BLIND)
+    assert grade(course) == 1
+    line = table(course)["right"]
+    assert (line["graded"], line["points"]) == ("no", "")
+    assert line["reason"].startswith("the jail failed, not the work: it could not")
+
+
+BLIND = """
+from classroom.jail import Jail
+Jail._excess = lambda self: 1 / 0 if hasattr(self, "deadline") else ""  # once started
+"""
+
+
+@pytest.mark.parametrize("end, reason", [
+    ("while True: pass", "OutOfTime: stopped after 3 s"),
+    ("1 / 0", "ZeroDivisionError: division by zero"),
+    ("x = (", "SyntaxError"),
+])  # fmt: skip
+def test_a_name_that_is_missing_has_its_reason_in_the_table(
+    jail, course, end, reason
+):
+    answers = tiny.RIGHT | {"double": f"{end}\n{tiny.RIGHT['double']}"}
+    tiny.submit(course, "late", tiny.answered(course, **answers))
+    assert grade(course) == 0
+    page = (course.reports / "tiny.html").read_text()
+    words = "name 'double' is not defined, because its cell ended with "
+    assert html.escape(words + reason) in page
 
 
 def test_who_cannot_be_graded_is_no_zero_and_harms_nobody(jail, course, tmp_path):

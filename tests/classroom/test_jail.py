@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -63,6 +64,34 @@ def test_a_jail_that_is_gone_says_why_and_stays_gone(jail, tmp_path):
 def test_the_watchman_counts_processors_too(jail, tmp_path):
     with pytest.raises(NoJail, match="processors busy"):
         Jail(tmp_path, Limits(processors=-100))  # any work is too much
+
+
+def test_a_jail_that_fails_by_itself_says_that_it_was_its_fault(jail, tmp_path):
+    with Jail(tmp_path, Limits()) as jail:
+        os.killpg(jail.process.pid, signal.SIGKILL)
+        with pytest.raises(Gone):
+            jail.ask("cell", "1", ROOM)
+        assert "ended from outside" in jail.fault
+    with Jail(tmp_path, Limits()) as jail:
+        with pytest.raises(Gone):
+            jail.ask("cell", "import os; os.kill(os.getpid(), 9)", ROOM)
+        assert not jail.fault
+    with Jail(tmp_path, Limits(megabytes=500)) as jail:
+        with pytest.raises(Gone, match="500 MB"):
+            jail.ask(
+                "cell", "x = bytearray(10**9)\nwhile x: x[::4096] = x[::4096]", 9
+            )
+        assert not jail.fault
+
+
+def test_a_watchman_who_cannot_see_is_no_fault_of_the_work(
+    jail, tmp_path, monkeypatch
+):
+    with Jail(tmp_path, Limits()) as jail:
+        monkeypatch.setattr(Jail, "_excess", lambda self: 1 / 0)
+        with pytest.raises(Gone, match="could not be watched"):
+            jail.ask("cell", "import time; time.sleep(9)", ROOM)
+        assert "division by zero" in jail.fault
 
 
 def test_nothing_stays_of_a_jail_that_is_ended_while_it_is_built(

@@ -42,7 +42,7 @@ def test_missing_cells_come_back_behind_the_one_they_stood_behind():
     left = [GIVEN["double"], new_code_cell("own"), GIVEN["Tally"]]
     assert names(restored(left, GIVEN)) == [
         *("imports", "double", "test_double", "test_double_hidden", None),
-        *("Tally", "test_tally", "why"),
+        *("Tally", "test_tally", "why_text", "why"),
     ]
 
 

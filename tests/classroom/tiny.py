@@ -91,12 +91,12 @@ def source() -> NotebookNode:
             "tally = Tally()\nassert tally.add(2).add(3).n == 5, "
             '"2 and 3 are 5: does add return the tally itself?"',
         ),
-        question(
-            "why",
-            2,
+        new_markdown_cell(
             "Why is it called double?\n### BEGIN MARK SCHEME\n"
-            f"{MARKING}\n### END MARK SCHEME\n*Your answer.*",
+            f"{MARKING}\n### END MARK SCHEME",
+            metadata=marks("why_text", locked=True),
         ),
+        question("why", 2, "*Your answer.*"),
     ]
     return new_notebook(cells=cells)
 
