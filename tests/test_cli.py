@@ -359,7 +359,7 @@ def test_ctrl_c_before_the_first_step_is_no_traceback(capsys, monkeypatch):
     def interrupt(source):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("llm.__main__.load_text", interrupt)
+    monkeypatch.setattr("llm.runs.load_text", interrupt)
     err = refuses(capsys, "train", "--text", "book.txt", code=130)
     assert err == "error: stopped\n"
 

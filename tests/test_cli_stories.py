@@ -10,19 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from llm.__main__ import (
-    HELD_OUT_SEED,
-    STORIES,
-    TOKENIZER_STORIES,
-    conclude,
-    main,
-    parse,
-)
+from llm.__main__ import STORIES, conclude, main, parse
 from llm.corpora import story
 from llm.data import documents
 from llm.evaluate import evaluate, grammatical_share
 from llm.generate import generate, greedy
 from llm.oracle import surprises
+from llm.runs import HELD_OUT_SEED, TOKENIZER_STORIES
 from llm.tokenizers import END_OF_TEXT, BPETokenizer, load
 from llm.train import TrainConfig, load_model, read_log
 
@@ -121,7 +115,7 @@ def test_evaluate_measures_on_stories_never_seen(
 ):
     if not options:  # the default, without the minute it takes
         shorter = lambda seed, i: story(seed, i % 5)
-        monkeypatch.setattr("llm.__main__.story", shorter)
+        monkeypatch.setattr("llm.runs.story", shorter)
         count = 5
     model = load_model(run / "checkpoint-000004")
     tokenizer = load(run / "tokenizer.json")
@@ -294,7 +288,7 @@ def test_a_model_of_a_text_too_small_for_stories(capsys, run):
 
 def test_a_loss_below_the_floor_is_no_success(capsys, monkeypatch, run):
     real = surprises
-    monkeypatch.setattr("llm.__main__.surprises", lambda texts: 10 * real(texts))
+    monkeypatch.setattr("llm.runs.surprises", lambda texts: 10 * real(texts))
     code, out, _ = call(capsys, "evaluate", "--count", 4)
     assert code == 1
     assert "BELOW the floor" in out and "to go" not in out

@@ -30,6 +30,7 @@ FLOORS = {
     "count": 4,
     "train": 5,
     "generate": 5,
+    "runs": 6,
     "evaluate": 6,
     "bugs": 6,
     "check": 6,

@@ -37,6 +37,7 @@ REPAIR = "python tools/refresh_quotes.py"
 BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "": None,
     "__main__": None,
+    "runs": None,
     "check": None,
     "corpora": None,
     "exercises": None,
