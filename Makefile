@@ -48,7 +48,7 @@ grade: $(VENV)/.done
 	$(BIN)/python -m classroom.grade $(ASSIGNMENT) --jobs $(JOBS)
 
 bench: $(VENV)/.done
-	@for script in benchmarks/*.py; do $(BIN)/python $$script $(TEXT) || exit 1; done
+	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script $(TEXT) || exit 1; done
 
 browser: book
 	$(BIN)/python -m pytest -q -rs tests/browser

@@ -14,12 +14,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
-from statistics import median
-from time import perf_counter
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from turns import in_turns
 
 from llm.linear import LARGE, Linear, by_columns
 
@@ -38,14 +37,12 @@ def theirs(part: Linear) -> Call:
     return partial(F.linear, weight=part.weight)
 
 
-def seconds(calls: list[Call], x: Tensor) -> float:
+def through(calls: list[Call], x: Tensor) -> None:
     """One product with each matrix, and its gradients if it has any."""
-    start = perf_counter()
     for call in calls:
         out = call(x)
         if out.requires_grad:
             out.backward(out.detach())
-    return (perf_counter() - start) / len(calls)
 
 
 def row(n_rows: int, n_in: int, n_out: int, way: str, runs: int) -> None:
@@ -53,9 +50,12 @@ def row(n_rows: int, n_in: int, n_out: int, way: str, runs: int) -> None:
     parts = [Linear(n_in, n_out, bias=False) for _ in range(count)]
     x = torch.randn(n_rows, n_in, requires_grad=way == "with gradient")
     with torch.set_grad_enabled(way == "with gradient"):
-        contest = [[make(part) for part in parts] for make in (WAYS[way], theirs)]
-        rounds = [[seconds(calls, x) for calls in contest] for _ in range(runs + 1)]
-    ours, others = (median(spent) * 1e6 for spent in zip(*rounds[1:], strict=True))
+        contest = {"ours": WAYS[way], "theirs": theirs}
+        calls = {who: [way(part) for part in parts] for who, way in contest.items()}
+        times = in_turns(
+            runs, **{w: partial(through, c, x) for w, c in calls.items()}
+        )
+    ours, others = (spent / count * 1e6 for spent in times.values())
     print(
         f"{n_rows:5} x {n_in:4} -> {n_out:4} {way:13} {ours:9,.0f} {others:9,.0f} "
         f"{others / ours:6.2f}"

@@ -12,16 +12,13 @@ measured matrix-multiplication peak that our training reaches.
 from __future__ import annotations
 
 import argparse
-import gc
-from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from statistics import median
-from time import perf_counter
 
 import torch
 import transformers
 from torch import Tensor, nn
+from turns import Call, in_turns
 
 from llm.corpora import load_text, prose
 from llm.count import forward_flops
@@ -32,22 +29,8 @@ from llm.linear import linear
 from llm.model import GPT, GPTConfig, build, next_token_loss
 from llm.tokenizers import BPETokenizer
 
-Call = Callable[[], object]
 NEW_TOKENS = 100
 TARGETS = {4: "≥ 1.3", 6: "≥ 1.1"}
-
-
-def in_turns(runs: int, **calls: Call) -> dict[str, float]:
-    """The median seconds of each call; they take turns, one round unmeasured."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for i in range(runs + 1):
-        for name, call in calls.items():
-            gc.collect()
-            start = perf_counter()
-            call()
-            if i:
-                times[name].append(perf_counter() - start)
-    return {name: median(each) for name, each in times.items()}
 
 
 def peak_flops(size: int = 2048, runs: int = 5) -> float:

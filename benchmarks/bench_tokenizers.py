@@ -12,37 +12,16 @@ train, is the fastest encoder we know; it is there for comparison.
 from __future__ import annotations
 
 import argparse
-import gc
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 
 import tiktoken
 from tokenizers import ByteLevelBPETokenizer
+from turns import in_turns
 
 from llm.corpora import load_text, prose, read_texts
 from llm.tokenizers import BPETokenizer
 from llm.tokenizers.pretokens import GPT2_PATTERN
-
-Call = Callable[[], object]
-
-
-def seconds(call: Call) -> float:
-    gc.collect()
-    start = perf_counter()
-    call()
-    return perf_counter() - start
-
-
-def in_turns(runs: int, prepare: Call, ours: Call, theirs: Call) -> list[float]:
-    """The median time of ours and of theirs; `prepare` goes before each round."""
-    rounds = []
-    for _ in range(runs):
-        prepare()
-        rounds.append((seconds(ours), seconds(theirs)))
-    return [median(times) for times in zip(*rounds, strict=True)]
 
 
 class Contest:
@@ -112,7 +91,8 @@ def report(contest: Contest, runs: int) -> None:
     ]
     print(f"{'':18} {'ours':>9} {'theirs':>9} {'ratio':>6}  target")
     for name, prepare, ours, theirs, target in rows:
-        us, them = in_turns(runs, prepare, ours, theirs)
+        calls = {"ours": ours, "theirs": theirs}
+        us, them = in_turns(runs, prepare=prepare, warm=False, **calls).values()
         print(f"{name:18} {us:7.3f} s {them:7.3f} s {us / them:6.2f}  {target}")
 
 
