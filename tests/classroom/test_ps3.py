@@ -11,12 +11,16 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from copy import deepcopy
+from dataclasses import dataclass, field
 from itertools import zip_longest
+from textwrap import indent
 
 import nbformat
 import pytest
 import torch
+from nbformat import NotebookNode
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions
 
@@ -181,22 +185,76 @@ def test_every_visible_test_says_what_it_is_worth():
 
 CONFIG = "nbgrader_config.py"
 ROOT = SOURCE.parents[1]
+FULL = {task.name: task.points for task in CODED}
+ENDLESS = "while True:\n    pass"
+SPY = """
+import os, socket
+for name in ("/etc/shadow", "gradebook.db", "../../../gradebook.db"):
+    try:
+        print(open(name, "rb").read())
+    except OSError:
+        pass
+socket.create_connection(("127.0.0.1", 22), timeout=1)
+"""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a student sends, what each task should get, and what has to be said."""
+
+    student: str
+    notebook: NotebookNode | None  # None: a file that is no notebook
+    gets: dict[str, float]
+    says: dict[str, str] = field(default_factory=dict)
 
 
 def submissions():
-    """A class: one who did everything right, one who did nothing, and as many as it
-    takes to hand in every wrong answer, each with one to every task."""
-    yield "nothing", released(), {}
-    yield "right", with_answers(released(), SOLUTIONS), {}
+    """A class: some who did everything right, nothing, or half of it; as many as it
+    takes to hand in every wrong answer, each with one to every task; and some who
+    break things, or try to."""
+    nothing = dict.fromkeys(FULL, 0.0)
+    yield Sent("nothing", released(), nothing)
+    yield Sent("right", with_answers(released(), SOLUTIONS), FULL)
+    half = {name: SOLUTIONS[name] for name in list(FULL)[:4]}
+    points = {name: FULL[name] if name in half else 0 for name in FULL}
+    yield Sent("half", with_answers(released(), half), points)
+    yield from wrong_ones()
+
+    def spoilt(student, name, source, gets, says):
+        sources = SOLUTIONS | {name: f"{source}\n{SOLUTIONS[name]}"}
+        return Sent(student, with_answers(released(), sources), FULL | gets, says)
+
+    missing = "'tree_mask' is not defined, because its cell ended with OutOfTime"
+    lost = {"tree_mask": 0}
+    yield spoilt("endless", "tree_mask", ENDLESS, lost, {"tree_mask": missing})
+    left = list(FULL)[list(FULL).index("merge") :]
+    leave, over = "import os\nos._exit(0)", "the notebook had ended"
+    lost = dict.fromkeys(left, 0)
+    yield spoilt("leaves", "merge", leave, lost, dict.fromkeys(left, over))
+    yield spoilt("spy", "loudness", f"try:\n{indent(SPY, '    ')}\n"
+                 "except OSError:\n    pass", {}, {})  # fmt: skip
+    rewritten = released()
+    for cell in rewritten.cells:
+        cell.source = "assert True" if is_test(cell) else cell.source
+    yield Sent("rewritten", rewritten, nothing)
+    yield Sent("garbage", None, {})
+
+
+def wrong_ones():
     by_task = {
         t.name: [a for a in WRONG if a.task == t.name and a.says] for t in CODED
     }
     for number, row in enumerate(zip_longest(*by_task.values())):
-        answers = {answer.task: answer for answer in row if answer}
-        sources = SOLUTIONS | {name: a.source for name, a in answers.items()}
+        answers = [answer for answer in row if answer]
+        sources = SOLUTIONS | {a.task: a.source for a in answers}
         careful = SOLUTIONS["careful_attention"]  # which the last task may build on
         sources["what_followed"] = f"{careful}\n\n\n{sources['what_followed']}"
-        yield f"student-{number:02}", with_answers(released(), sources), answers
+        yield Sent(
+            f"student-{number:02}",
+            with_answers(released(), sources),
+            FULL | {a.task: a.gets for a in answers},
+            {a.task: a.says for a in answers},
+        )
 
 
 CLASS = list(submissions())
@@ -204,59 +262,82 @@ CLASS = list(submissions())
 
 @pytest.fixture(scope="module")
 def graded_course(tmp_path_factory, jail):
-    """The course after `nbgrader generate_assignment` and `classroom.grade`."""
+    """The course as after the commands of the guide: generate, collect, grade."""
     course = tmp_path_factory.mktemp("course")
     shutil.copytree(SOURCE / "ps3", course / "source" / "ps3")
     config = (SOURCE.parent / CONFIG).read_text(encoding="utf-8")
+    faster = config.replace('"cell_seconds": 30', '"cell_seconds": 6')
+    assert faster != config
     (course / CONFIG).write_text(
-        f"import sys\nsys.path[:0] = [{str(ROOT)!r}]\n{config}"
+        f"import sys\nsys.path[:0] = [{str(ROOT)!r}]\n{faster}"
     )
     say(course, "nbgrader", "generate_assignment", "ps3", "--create")
-    for student, notebook, _ in CLASS:
-        folder = course / "submitted" / student / "ps3"
-        folder.mkdir(parents=True)
-        nbformat.write(notebook, folder / "ps3.ipynb")
-    say(ROOT, "classroom.grade", "ps3", "--course", str(course), "--jobs", "2")
+    sent = course.with_name("ps3.zip")
+    with zipfile.ZipFile(sent, "w") as file:
+        for each in CLASS:
+            text = nbformat.writes(each.notebook) if each.notebook else "garbage"
+            name = f"{each.student}_1234_assignsubmission_file_/my ps3.ipynb"
+            file.writestr(name, text)
+    where = ("--course", str(course))
+    said = say(ROOT, "classroom.collect", str(sent), "ps3", *where, status=1)
+    assert f"{len(CLASS) - 1} collected, 1 not" in said
+    say(ROOT, "classroom.grade", "ps3", *where, "--jobs", "2", status=1)
     return course
 
 
-def say(folder, module, *words):
+def say(folder, module, *words, status=0):
     command = [sys.executable, "-m", module, *words]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout
 
 
 def grades(course, student):
-    """The points of each task, and what the tests say."""
+    """The row of a student in the table, and what the tests say."""
     with open(course / "reports" / "ps3.csv", encoding="utf-8", newline="") as file:
         row = next(r for r in csv.DictReader(file) if r["student"] == student)
-    page = read(course / "autograded" / student / "ps3" / "ps3.ipynb")
+    place = course / "autograded" / student / "ps3" / "ps3.ipynb"
+    cells = read(place).cells if place.exists() else []
     said = {
         name_of(cell): [o.evalue for o in cell.outputs if o.output_type == "error"]
-        for cell in page.cells
+        for cell in cells
         if is_test(cell)
     }
-    return {task.name: float(row[task.name]) for task in CODED}, said
+    return row, said
 
 
-@pytest.mark.parametrize(
-    ("student", "answers"),
-    [(s, a) for s, _, a in CLASS],
-    ids=[s for s, _, _ in CLASS],
-)
-def test_the_grader_gives_each_answer_its_points(graded_course, student, answers):
-    points, said = grades(graded_course, student)
+def test_the_class_is_large_enough():
+    assert len(CLASS) >= 20
+
+
+@pytest.mark.parametrize("sent", CLASS, ids=lambda sent: sent.student)
+def test_the_grader_gives_each_answer_its_points(graded_course, sent):
+    row, said = grades(graded_course, f"{sent.student}_1234")
+    if not sent.notebook:
+        assert row["points"] == "" and "it is no notebook" in row["reason"]
+        return
+    assert row["graded"] == "yes"
     for task in CODED:
-        answer = answers.get(task.name)
-        expected = answer.gets if answer else task.points * (student != "nothing")
         messages = [m for test in task.tests for m in said[test.name]]
-        assert points[task.name] == expected, messages
-        assert not answer or as_expected(answer, expected, messages), messages
-        assert answer or student == "nothing" or not messages
+        assert float(row[task.name]) == sent.gets[task.name], messages
+        if task.name in sent.says:
+            assert any(re.search(sent.says[task.name], m) for m in messages)
+        elif sent.gets[task.name] == task.points:
+            assert not messages
+        else:
+            assert all("not written yet" in message for message in messages)
+
+
+def test_the_table_of_the_class_has_the_reasons(graded_course):
+    page = (graded_course / "reports" / "ps3.html").read_text(encoding="utf-8")
+    assert "because its cell ended with OutOfTime: stopped after 6 s" in page
+    assert "not collected: garbage_1234_assignsubmission_file_" in page
 
 
 def test_feedback_shows_the_message_and_no_hidden_test(graded_course):
-    page = graded_course / "feedback" / "student-06" / "ps3" / "ps3.html"
+    (tree,) = [a for a in WRONG if (a.task, a.name) == ("tree_mask", "descendants")]
+    (student,) = [s.student for s in CLASS if s.says.get("tree_mask") == tree.says]
+    page = graded_course / "feedback" / f"{student}_1234" / "ps3" / "ps3.html"
     text = page.read_text(encoding="utf-8")
-    assert "is the mask transposed" in text  # tree_mask: descendants
+    assert "is the mask transposed" in text
     assert "def mask_of_paths" not in text and "Ada's can" not in text
