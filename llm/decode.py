@@ -28,7 +28,7 @@ from llm.layers import (
 from llm.linear import Linear, by_columns, for_one_row
 from llm.model import GPT, TransformerBlock
 
-Step = Callable[[Tensor], Tensor]  # (1, C_in) -> (1, C_out)
+Step = Callable[[Tensor], Tensor]  # from one row to one row
 Product = Callable[[nn.Linear], Step]  # how the matrices multiply
 PATIENCE = 20  # tokens that pay for a copy of the matrices by columns
 
@@ -61,7 +61,8 @@ class DecodeStep:
         if self.n_read == PATIENCE:
             self.multiply(by_columns)
         self.now.move(position)
-        x = self.model.embedding(torch.tensor([token]), self.now.position)  # (1, C)
+        ids = torch.tensor([[token]])
+        (x,) = self.model.embedding(ids, self.now.position)  # (1, C)
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))

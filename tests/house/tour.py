@@ -15,7 +15,16 @@ SIZES = {"B": B, "T": T, "C": C, "H": H, "D": D, "V": V, "F": F, "L": L}
 
 def tour(recorder: Recorder) -> None:
     """Visit every module; `recorder` is told which sizes each stage has."""
-    for stage in (counting, parts, models, checks, training, writing, exercises):
+    for stage in (
+        counting,
+        parts,
+        models,
+        steps,
+        checks,
+        training,
+        writing,
+        exercises,
+    ):
         recorder.sizes = {}
         stage(recorder)
 
@@ -72,6 +81,33 @@ def models(recorder: Recorder) -> None:
             model(ids, None, caches)
             recorder.sizes = {**recorder.sizes, "T": 1, "S": T + 1}
             model(ids[:, :1], torch.full((B, 1), T), caches)
+
+
+def steps(recorder: Recorder) -> None:
+    """One token after the other, with heads shared or not."""
+    import torch
+
+    from llm.decode import DecodeStep
+    from llm.model import GPTConfig, build
+
+    for architecture in ("gpt2", "llama"):
+        for n_kv_heads in (H, KV_HEADS):
+            config = GPTConfig(
+                architecture=architecture, vocab_size=V, context_length=CONTEXT,
+                d_model=C, n_layers=L, n_heads=H, n_kv_heads=n_kv_heads, d_ff=F,
+            )  # fmt: skip
+            model = build(config).eval()
+            step = DecodeStep(model, model.new_caches(1))
+            for position in range(3):
+                sizes = {
+                    "n_kv_heads": n_kv_heads,
+                    "S": position + 1,
+                    "B": 1,
+                    "T": 1,
+                }
+                recorder.sizes = {**SIZES, **sizes}
+                with torch.no_grad():
+                    step(0, position)
 
 
 def checks(recorder: Recorder) -> None:
