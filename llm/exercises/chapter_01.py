@@ -16,47 +16,15 @@ from llm.exercises.verdict import (
     Wrong,
     answer_of,
     checker,
+    close,
     compare,
+    compare_numbers,
+    number_of,
     same,
     tensor_of,
 )
 
 IGNORE = -100  # a target that does not count
-
-
-def _number(found: Any, what: str) -> float:
-    """One number, if it is one."""
-    try:
-        number = float(found)
-    except (TypeError, ValueError, RuntimeError) as error:
-        kind = type(found).__name__
-        raise Wrong(f"{what} is a {kind}, expected one number") from error
-    if not math.isfinite(number):
-        raise Wrong(f"{what} is {number}, expected a number")
-    return number
-
-
-def _close(a: float, b: float, tolerance: float = 1e-5) -> bool:
-    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
-
-
-def _compare_numbers(
-    what: str,
-    found: float,
-    expected: float,
-    mistakes: dict[str, float],
-    tolerance: float = 1e-5,
-) -> None:
-    """Raise `Wrong` with the hint that fits, or with both numbers.
-
-    tolerance: of the hints; for many of them, small, so that none fits by chance.
-    """
-    if _close(found, expected):
-        return
-    for hint, typical in mistakes.items():
-        if _close(found, typical, tolerance):
-            raise Wrong(hint)
-    raise Wrong(f"{what} is {found:.4f}, expected {expected:.4f}")
 
 
 # --- ★ What guessing costs --------------------------------------------------------
@@ -74,20 +42,21 @@ def guessing_loss(function: Callable[[int, int], Sequence[float]]) -> str:
                 "second in nats, and what the second has gained in bits"
             )
         _look_at_guesses(
-            [_number(part, "one of the three") for part in answer], n, k
+            [number_of(part, "one of the three") for part in answer], n, k
         )
     return "ln of what is left open; and every bit is a halving"
 
 
 def _look_at_guesses(answer: list[float], n: int, k: int) -> None:
     first, second, gained = answer
-    if k < n and _close(first, math.log(k)) and _close(second, math.log(n)):
+    if k < n and close(first, math.log(k)) and close(second, math.log(n)):
         raise Wrong("the first number belongs to the model that knows nothing")
-    for found, m in ((first, n), (second, k)):
-        _compare_numbers(
-            f"with {m} tokens left open the loss", found, math.log(m), _of_one(m)
-        )
-    _compare_numbers(
+    gain = "this is what the second model has gained; its loss is what remains"
+    gained_instead = {gain: math.log(n / k)} if n != k * k else {}
+    for found, m, more in ((first, n, {}), (second, k, gained_instead)):
+        what = f"with {m} tokens left open the loss"
+        compare_numbers(what, found, math.log(m), _of_one(m) | more)
+    compare_numbers(
         f"what is gained from {n} to {k} tokens",
         gained,
         math.log2(n / k),
@@ -407,11 +376,24 @@ def table_step(function: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> s
             "this is the gradient; return the table after the step": gradient,
             "the rate has no effect": start - gradient,
             "nothing has moved": start,
+            "every probability has to come from the table before the step; here it is "
+            "changed while it is still being read": _one_by_one(start, x, y, pace),
         }
         for hint, pull in _misled(start, x, y).items():
             mistakes[hint] = start - pace * pull
         compare(result, start - rate * gradient, mistakes)
     return "equal to automatic differentiation"
+
+
+def _one_by_one(table: Tensor, x: Tensor, y: Tensor, pace: Tensor) -> Tensor:
+    """The table after a step of its own for each target."""
+    table = table.clone()
+    for a, b in zip(x.flatten().tolist(), y.flatten().tolist(), strict=True):
+        if b != IGNORE:
+            pull = table[a].softmax(-1)
+            pull[b] -= 1
+            table[a] -= pace * pull
+    return table
 
 
 def _by_hand(function: Callable[..., Any], logits: Tensor, *inputs: Any) -> Tensor:
@@ -508,10 +490,10 @@ def best_loss(function: Callable[[Tensor, Tensor, int], float]) -> str:
     """Check `best_loss(x, y, n_sees)`: the least loss with n_sees tokens in view."""
     x, y = _rows(2, 6 * (9, 5, 10, 7, 12))
     for n in (3, 2, 1, 50):
-        found = _number(answer_of(function, x, y, n), "the loss")
+        found = number_of(answer_of(function, x, y, n), "the loss")
         expected = _mean_surprise(_groups(x, y, _window(n)))
         mistakes = _misjudged(x, y, n) if n == 3 else {}
-        _compare_numbers(
+        compare_numbers(
             f"for n_sees = {n} the loss", found, expected, mistakes, 1e-7
         )
     for k, n in product((1, 3, 6), (1, 4, 16)):
@@ -524,10 +506,10 @@ def _repeat_after(function: Callable[..., Any], k: int, n: int) -> None:
     texts = [(begin * 8)[:8] for begin in product((1, 2), repeat=k)]
     y = torch.tensor(texts)
     x = torch.tensor([(0, *text[:-1]) for text in texts])
-    found = _number(answer_of(function, x, y, n), "the loss")
+    found = number_of(answer_of(function, x, y, n), "the loss")
     expected = math.log(2) * (k / 8 if n >= k else 1)
     what = f"every token repeats the one {k} before it; for n_sees = {n} the loss"
-    _compare_numbers(what, found, expected, {})
+    compare_numbers(what, found, expected, {})
 
 
 def _misjudged(x: Tensor, y: Tensor, n: int) -> dict[str, float]:
@@ -550,6 +532,9 @@ def _misjudged(x: Tensor, y: Tensor, n: int) -> dict[str, float]:
             least / math.log(2)
         ),
         "a loss is not negative: one sign is missing": -least,
+        "the sum is divided by all places, the filling included": (
+            least * total / y.numel()
+        ),
         "this is the sum over all targets; the loss is their mean": least * total,
         "this is e to the loss (the perplexity); return the loss": math.exp(least),
         "every context counts the same; one that comes often counts often": (

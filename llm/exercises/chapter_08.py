@@ -60,7 +60,7 @@ def softmax(function: Callable[[Tensor], Tensor]) -> str:
 
 
 def _loud_scores(function: Callable[[Tensor], Tensor]) -> None:
-    loud = torch.tensor([[1000.0, 999.0, 0.0], [-1000.0, -1001.0, -1000.0]])
+    loud = torch.tensor([[1000.0, -1000.0, 0.0], [-1000.0, -1001.0, -1000.0]])
     loud = loud.double()
     result = tensor_of(function, loud, shape=(2, 3))
     if same(result, loud.softmax(-1)):
@@ -70,7 +70,8 @@ def _loud_scores(function: Callable[[Tensor], Tensor]) -> None:
             raise Wrong(
                 f"for a row with the score {sign} the weights are not numbers: exp "
                 f"left the range of floating point. Adding one number to all scores "
-                f"of a row changes no weight: which number keeps exp in range?"
+                f"of a row changes no weight: which one keeps exp in range whatever "
+                f"the others are?"
             )
     raise Wrong("right for small scores, wrong for scores around 1000")
 
@@ -78,7 +79,7 @@ def _loud_scores(function: Callable[[Tensor], Tensor]) -> None:
 @checker
 def past_weights(function: Callable[[int], Tensor]) -> str:
     """Check `past_weights(n_positions)`: the weights (T, T) of a running average."""
-    for n in (1, 4, 7):
+    for n in (4, 7, 1):
         expected = causal_mask(n).double()
         expected = expected / expected.sum(-1, keepdim=True)
         result = tensor_of(function, n, shape=(n, n)).double()
@@ -103,6 +104,9 @@ def _look_at_past_weights(result: Tensor, n: int) -> None:
         "the columns sum to one; the weights of position t stand in row t": (
             ones.tril() / ones.tril().sum(0)
         ),
+        "row t is divided by t + 1, so the divisors must stand in a column, (T, 1)": (
+            ones.tril() / torch.arange(1, n + 1)
+        ),
         "each position leaves itself out, so the first has nothing to average": (
             strict / strict.sum(-1, keepdim=True)
         ),
@@ -126,6 +130,8 @@ def reverse_views(function: Callable[[int], tuple[Tensor, Tensor, Tensor]]) -> s
     if not isinstance(views, (tuple, list)) or len(views) != 3:
         raise Wrong("return three matrices: w_q, w_k, w_v")
     for name, view in zip(("w_q", "w_k", "w_v"), views, strict=True):
+        if not isinstance(view, Tensor):
+            raise Wrong(f"{name} is a {type(view).__name__}, not a tensor")
         if tuple(view.shape) == (n_words, 2 * n_words):
             raise Wrong(
                 f"{name} is transposed: x @ {name} needs (2V, V), not (V, 2V)"
@@ -195,6 +201,9 @@ def kernel_scores(function: Callable[[Tensor, Tensor, float], Tensor]) -> str:
                 (-apart.abs() / h).softmax(-1)
             ),
             "the bandwidth has no effect": (-(apart**2) / 2).softmax(-1),
+            "a / 2 * h**2 multiplies by h²: put 2 * h**2 in brackets": (
+                (-(apart**2) / 2 * h**2).softmax(-1)
+            ),
             "this is the plain product of the two places: it prefers seen points that "
             "are far from zero, not those that are near": (
                 (at[:, None] * seen / h**2).softmax(-1)
@@ -206,6 +215,7 @@ def kernel_scores(function: Callable[[Tensor, Tensor, float], Tensor]) -> str:
                 (-(apart**2) / (2 * h**2)).exp().softmax(-1)
             ),
         },
+        "the softmax of your scores",
     )
     return "the smoother of 1964 is an attention with these scores"
 

@@ -7,8 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from llm.attention import attention
-from llm.exercises.verdict import Wrong, answer_of, checker, mask_of
+from llm.attention import attention, attention_weights
+from llm.exercises.verdict import (
+    Wrong,
+    answer_of,
+    checker,
+    compare_numbers,
+    mask_of,
+    number_of,
+)
 
 
 def _compare(result: Tensor, expected: Tensor, mistakes: dict[str, Tensor]) -> None:
@@ -67,6 +74,46 @@ def window_mask(function: Callable[[int, int], Tensor]) -> str:
 
 
 @checker
+def answers_seen(function: Callable[[float, float, int], float]) -> str:
+    """Check `answers_seen(loss, floor, n_days)`: how many of its answers it has read."""
+    share = 0.2 + 0.6 * float(torch.rand(()))
+    floor, n = 0.5 + float(torch.rand(())), int(torch.randint(5, 40, ()))
+    for loss in (share * floor, floor / n, floor):
+        answer = answer_of(function, loss, floor, n)
+        compare_numbers(
+            f"for a loss of {loss:.3f} over a floor of {floor:.3f} and {n} days",
+            number_of(answer, "your answer"),
+            n * (1 - loss / floor),
+            _seen_otherwise(loss, floor, n),
+        )
+    above = number_of(answer_of(function, 1.3 * floor, floor, n), "your answer")
+    if above != 0:
+        raise Wrong(
+            f"a forecaster that loses more than the floor has not read "
+            f"{above:.1f} answers: it has read none, and has still to learn"
+        )
+    return "the loss of a cheat says how much it has seen"
+
+
+def _seen_otherwise(loss: float, floor: float, n: int) -> dict[str, float]:
+    seen = n * (1 - loss / floor)
+    return {
+        "that many it had to forecast; the others it has read": n * loss / floor,
+        "that is their share; of how many days?": 1 - loss / floor,
+        "a difference in nats is no number of days: what does one unread answer cost?": (
+            n * (floor - loss)
+        ),
+        "the sign is wrong: below the floor something was read": -seen,
+        "upside down: an unread answer costs the floor, so divide by it": (
+            n * (floor / loss - 1)
+        ),
+        "the loss is a mean over all days, the read ones included: it need not be "
+        "divided by their number again": n - loss / floor,
+        "do not round: the loss may be a mean over many pages": float(round(seen)),
+    }
+
+
+@checker
 def left_padded_mask(function: Callable[[Tensor, int], Tensor]) -> str:
     """Check `left_padded_mask(lengths, n_positions)`: (B,) to (B, 1, T, T).
 
@@ -102,6 +149,9 @@ def left_padded_mask(function: Callable[[Tensor, int], Tensor]) -> str:
                 (past & real[:, :, None]) | itself
             ),
             "the lengths have no effect: padding can be seen": past.expand(3, n, n),
+            "padding may see itself only, and here it sees the padding before it": (
+                text | (past & ~real[:, None] & ~real[:, :, None])
+            ),
         },
     )
     return "causal, blind to padding, and no row is empty"
@@ -168,7 +218,7 @@ def _toy(mask: Tensor | None, after: bool = False) -> Callable[[Tensor], Tensor]
         x = table[ids]
         if not after:
             return attention(x, x, x, mask) @ table.T
-        weights = (x @ x.transpose(-2, -1)).softmax(-1) * mask
+        weights = attention_weights(x, x) * mask
         return weights @ x @ table.T
 
     return model

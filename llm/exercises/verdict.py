@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,11 +124,17 @@ def same(a: Tensor, b: Tensor, tolerance: float = 1e-6) -> bool:
     )
 
 
-def compare(result: Tensor, expected: Tensor, mistakes: dict[str, Tensor]) -> None:
+def compare(
+    result: Tensor,
+    expected: Tensor,
+    mistakes: dict[str, Tensor],
+    what: str = "your answer",
+) -> None:
     """Raise `Wrong` unless the result is as expected.
 
     mistakes: for each hint, what somebody who makes that mistake gets. The first that
-    fits the result is the hint; where none fits, the first difference is shown.
+    fits the result is the hint; where none fits, the first difference is shown, under
+    the name `what`.
     """
     if same(result, expected):
         return
@@ -137,6 +144,41 @@ def compare(result: Tensor, expected: Tensor, mistakes: dict[str, Tensor]) -> No
     apart = (result.double() - expected.double()).abs()
     at = tuple((~(apart <= 1e-6)).nonzero()[0].tolist())
     raise Wrong(
-        f"at position {', '.join(map(str, at))} your answer is {result[at]:.4f}, "
+        f"at position {', '.join(map(str, at))} {what} is {result[at]:.4f}, "
         f"expected {expected[at]:.4f}"
     )
+
+
+def number_of(found: Any, what: str) -> float:
+    """One number, if it is one."""
+    try:
+        number = float(found)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = type(found).__name__
+        raise Wrong(f"{what} is a {kind}, expected one number") from error
+    if not math.isfinite(number):
+        raise Wrong(f"{what} is {number}, expected a number")
+    return number
+
+
+def close(a: float, b: float, tolerance: float = 1e-5) -> bool:
+    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def compare_numbers(
+    what: str,
+    found: float,
+    expected: float,
+    mistakes: dict[str, float],
+    tolerance: float = 1e-5,
+) -> None:
+    """Raise `Wrong` with the hint that fits, or with both numbers.
+
+    tolerance: of the hints; for many of them, small, so that none fits by chance.
+    """
+    if close(found, expected):
+        return
+    for hint, typical in mistakes.items():
+        if close(found, typical, tolerance):
+            raise Wrong(hint)
+    raise Wrong(f"{what} is {found:.4f}, expected {expected:.4f}")

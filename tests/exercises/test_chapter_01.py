@@ -263,6 +263,18 @@ def best_of_one_long_row(x, y, n):
     return best(x.reshape(1, -1), y.reshape(1, -1), n)
 
 
+def step_by_step(logits, x, y, rate):
+    """Each target changes the table that the next one is read from."""
+    table = logits.clone()
+    count = (y >= 0).sum()
+    for a, b in zip(x.flatten(), y.flatten(), strict=True):
+        if b >= 0:
+            pull = table[a].softmax(-1)
+            pull[b] -= 1
+            table[a] -= rate / count * pull
+    return table
+
+
 WRONG = {
     # what somebody believes: (checker, their answer, words of the hint)
     "guess: ln p is the loss": (
@@ -270,6 +282,9 @@ WRONG = {
     "guess: log2 for everything": (
         c.guessing_loss, lambda n, k: (math.log2(n), math.log2(k), math.log2(n / k)),
         "log2.*natural"),
+    "guess: the second is the gain": (
+        c.guessing_loss,
+        lambda n, k: (math.log(n), math.log(n / k), math.log2(n / k)), "what remains"),
     "guess: log10": (
         c.guessing_loss, lambda n, k: (math.log10(n), math.log10(k), 1.0), "base 10"),
     "guess: the probability is the loss": (
@@ -423,6 +438,8 @@ WRONG = {
     "step: only up": (c.table_step, wrong_step(lambda p, k, n: -k), "nothing is pushed"),
     "step: only what came": (
         c.table_step, wrong_step(lambda p, k, n: k * (p - 1)), "only the token that"),
+    "step: read and changed at once": (
+        c.table_step, step_by_step, "before the step"),
     "step: rows written once": (c.table_step, step_row_once, "the last one stays"),
     "step: pairs written once": (c.table_step, step_pair_once, "pushed up once"),
     "step: softmax over columns": (
@@ -446,6 +463,10 @@ WRONG = {
         c.table_step, lambda z, x, y, r: step(z, x, y, 1.0), "rate has no effect"),
     "step: nothing": (c.table_step, lambda z, x, y, r: z, "nothing has moved"),
 
+    "best: over all places": (
+        c.best_loss,
+        lambda x, y, n: best(x, y, n) * int((y >= 0).sum()) / y.numel(),
+        "the filling included"),
     "best: bits": (c.best_loss, lambda x, y, n: best(x, y, n) / math.log(2), "in bits"),
     "best: sign": (c.best_loss, lambda x, y, n: -best(x, y, n), "not negative"),
     "best: sum": (

@@ -107,6 +107,13 @@ WRONG = {
     "softmax: subtract the minimum": (
         chapter_08.softmax, lambda s: rows((s - s.amin(-1, keepdim=True)).exp()),
         "score 1000.*not numbers"),
+    "softmax: subtract the mean": (
+        chapter_08.softmax, lambda s: rows((s - s.mean(-1, keepdim=True)).exp()),
+        "score 1000.*not numbers"),
+    "softmax: subtract the middle": (
+        chapter_08.softmax,
+        lambda s: rows((s - (s.amax(-1, True) + s.amin(-1, True)) / 2).exp()),
+        "score 1000.*not numbers"),
     "softmax: normalise the columns": (
         chapter_08.softmax, lambda s: s.softmax(0), "columns sum to one"),
     "softmax: normalise everything at once": (
@@ -121,6 +128,14 @@ WRONG = {
         chapter_08.softmax, lambda s: softmax_stable(-s), "smallest weight"),
     "softmax: normalising is optional": (
         chapter_08.softmax, torch.exp, "does not sum to one"),
+    "past: the divisors in a row": (
+        chapter_08.past_weights,
+        lambda n: torch.ones(n, n).tril() / torch.arange(1, n + 1), "in a column"),
+    "past: hidden from the diagonal on": (
+        chapter_08.past_weights,
+        lambda n: torch.zeros(n, n)
+        .masked_fill(torch.ones(n, n).triu().bool(), -torch.inf).softmax(-1),
+        "leaves itself out"),
     "past: a score of zero hides": (
         chapter_08.past_weights, lambda n: torch.ones(n, n).tril().softmax(-1),
         "score of 0 does not hide"),
@@ -155,6 +170,8 @@ WRONG = {
     "views: transposed": (
         chapter_08.reverse_views,
         lambda n: tuple(m.T for m in views("word", "word", "left")(n)), "transposed"),
+    "views: lists": (
+        chapter_08.reverse_views, lambda n: ([[0.0] * n] * (2 * n),) * 3, "is a list"),
     "views: one matrix for all": (
         chapter_08.reverse_views, lambda n: torch.eye(2 * n)[:, :n], "three matrices"),
     "kernel: attracted by distance": (
@@ -164,6 +181,12 @@ WRONG = {
     "kernel: bandwidth not squared": (
         chapter_08.kernel_scores, lambda a, s, h: -squared(a, s) / (2 * h),
         "not squared"),
+    "kernel: no brackets": (
+        chapter_08.kernel_scores,
+        lambda a, s, h: -((a[:, None] - s) ** 2) / 2 * h**2, "in brackets"),
+    "kernel: shifted": (
+        chapter_08.kernel_scores,
+        lambda a, s, h: gaussian(a + 1, s, h), "the softmax of your scores is"),
     "kernel: absolute distance": (
         chapter_08.kernel_scores, lambda a, s, h: -squared(a, s).sqrt() / h,
         "Laplace"),

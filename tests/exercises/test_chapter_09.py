@@ -1,6 +1,7 @@
 """Chapter 9's checkers: right answers pass; each plausible wrong one gets its hint."""
 
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -63,10 +64,16 @@ RIGHT = [
     (c.window_mask, lambda n, w: (back(n) >= 0) & (back(n) < w)),
     (c.left_padded_mask, left_padded),
     (c.left_padded_mask, left_padded_by_loop),
+    (c.answers_seen, lambda loss, floor, n: max(0, n * (1 - loss / floor))),
+    (
+        c.answers_seen,
+        lambda loss, floor, n: torch.tensor(n - n * loss / floor).relu(),
+    ),
     (c.document_mask, lambda d: (d[:, None] == d) & ones(len(d)).tril()),
     (c.prefix_mask, lambda n, p: ones(n).tril() | (torch.arange(n) < p)),
     (c.leaks, find_leaks),
     (c.leaks, find_leaks_in_a_batch),
+    (c.leaks, partial(find_leaks, tolerance=1e-5)),
 ]
 
 
@@ -107,6 +114,28 @@ WRONG = {
     "window: numbers for truth": (
         c.window_mask, lambda n, w: ((back(n) >= 0) & (back(n) < w)).float(),
         "a mask is boolean"),
+    "seen: what is not": (
+        c.answers_seen, lambda loss, floor, n: n * loss / floor, "had to forecast"),
+    "seen: a share": (
+        c.answers_seen, lambda loss, floor, n: 1 - loss / floor, "of how many days"),
+    "seen: nats": (
+        c.answers_seen, lambda loss, floor, n: n * (floor - loss), "no number of days"),
+    "seen: the sign": (
+        c.answers_seen, lambda loss, floor, n: n * (loss / floor - 1), "sign is wrong"),
+    "seen: over the loss": (
+        c.answers_seen, lambda loss, floor, n: n * (floor / loss - 1), "upside down"),
+    "seen: divided again": (
+        c.answers_seen, lambda loss, floor, n: n - loss / floor, "mean over all days"),
+    "seen: whole days": (
+        c.answers_seen, lambda loss, floor, n: round(n * (1 - loss / floor)), "round"),
+    "seen: less than none": (
+        c.answers_seen, lambda loss, floor, n: n * (1 - loss / floor), "has read none"),
+    "padding: sees the padding before it": (
+        c.left_padded_mask,
+        lambda lengths, n: (left_padded(lengths, n)[:, 0] | (
+            (back(n) >= 0) & pads(lengths, n)[:, None] & pads(lengths, n)[:, :, None]
+        ))[:, None],
+        "may see itself only"),
     "padding: on the right": (
         c.left_padded_mask,
         lambda lengths, n: (((back(n) >= 0) & (torch.arange(n) < lengths[:, None])[:, None])
