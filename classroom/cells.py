@@ -16,6 +16,7 @@ from __future__ import annotations
 import ast
 import io
 import re
+import warnings
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from copy import deepcopy
@@ -79,8 +80,10 @@ def read(path: Path) -> NotebookNode:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # two cells with one id are no matter
+            notebook = nbformat.read(path, as_version=4)
+            nbformat.validate(notebook)
     except (*BAD, nbformat.ValidationError) as error:
         raise ValueError(
             f"{path} is not a Jupyter notebook, or is damaged"
@@ -128,7 +131,7 @@ def tasks(notebook: NotebookNode) -> list[Task]:
             found.append(Task(name_of(cell), title, grader(cell).get("points", 0)))
         elif is_test(cell):
             test = Test(name_of(cell), grader(cell)["points"], cell.source)
-            task = found.pop()
+            task = found.pop() if found else Task(name_of(cell), title, 0)
             points, tests = task.points + test.points, (*task.tests, test)
             found.append(replace(task, points=points, tests=tests))
         elif cell.cell_type == "markdown":

@@ -23,7 +23,9 @@ import tyro
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.corpus.words import generate_corpus_id as random_cell_id
 from nbformat.v4 import new_code_cell
+from tqdm import tqdm
 
 from classroom.cells import (
     SOURCE,
@@ -54,8 +56,8 @@ class Check:
 
     # Your notebook.
     notebook: Annotated[Path, tyro.conf.Positional]
-    # Time limit of each cell, in seconds.
-    seconds: int = 60
+    # Time limit of each cell, in seconds; as when it is graded.
+    seconds: int = 30
 
     def __call__(self) -> int:
         reader = read(self.notebook)
@@ -100,6 +102,7 @@ def merged(reader: NotebookNode, source: NotebookNode) -> NotebookNode:
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in notebook.cells:
         cell.outputs, cell.source = [], given.get(name_of(cell), cell.source)
+        cell.id = random_cell_id()  # a copied cell has that of the other
     there = {name_of(cell) for cell in notebook.cells}
     lost = [
         new_code_cell(given[name], metadata={"nbgrader": {"grade_id": name}})
@@ -132,7 +135,8 @@ def complaints_of(
     client.log.setLevel(logging.CRITICAL)  # we say ourselves what took too long
     complaints, slow = {}, 0
     with client.setup_kernel():
-        for index, cell in enumerate(notebook.cells):
+        cells = tqdm(notebook.cells, disable=None, leave=False, unit="cell")
+        for index, cell in enumerate(cells):
             complaint = "not run: see the first cell that took too long or crashed"
             if slow < 2:
                 complaint = complaint_of(client, cell, index)
@@ -176,6 +180,8 @@ def report(all_tasks: Sequence[Task], complaints: dict[str, str]) -> int:
         n_tested += bool(visible)
         n_right += bool(visible) and not wrong
         print(f"{'✗' if wrong else '✓' if visible else '–'} {task.title}")
+        if visible and not wrong and complaints[task.name]:
+            wrong = [f"its tests pass, but its cell says: {complaints[task.name]}"]
         for message in wrong:
             print(textwrap.indent(textwrap.fill(message, WIDTH - 4), "    "))
         if not visible:

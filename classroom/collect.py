@@ -102,11 +102,11 @@ def collect(source: Path, course: Course) -> tuple[dict[str, str], dict[str, str
             senders[sender(sent.path, course.assignment)].append(sent)
     if not senders:
         raise ValueError(f"{source} has no notebooks (*.ipynb)")
-    taken, refused, records = {}, {}, course.records()
+    taken, refused, records, names = {}, {}, course.records(), course.senders()
     for student, files in tqdm(sorted(senders.items()), disable=None):
         try:
             check_name(student)
-            taken[student] = take(course, student, files)
+            taken[student], names[student] = take(course, student, files)
             if student in records and not records[student].assignment:
                 del records[student]
         except ValueError as error:
@@ -114,11 +114,15 @@ def collect(source: Path, course: Course) -> tuple[dict[str, str], dict[str, str
             if student not in course.students():
                 records[student] = Record("", "", False, refused[student])
     course.save_records(records)
+    course.save_senders(names)
     return taken, refused
 
 
-def take(course: Course, student: str, files: Iterable[Sent]) -> str:
-    """Keep the newest that is a notebook, and say so. Raises `ValueError`."""
+def take(course: Course, student: str, files: Iterable[Sent]) -> tuple[str, str]:
+    """Keep the newest that is a notebook, and say so. Raises `ValueError`.
+
+    Returns what was taken, in words, and the name of what it came in.
+    """
     remarks = []
     for sent in by_rank(files, course.assignment):
         try:
@@ -130,7 +134,8 @@ def take(course: Course, student: str, files: Iterable[Sent]) -> str:
         others = len(list(files)) - len(remarks) - 1
         remarks += [f"{others} older left"] if others else []
         remarks += [keep(course, student, sent, data)]
-        return one_line(f"{sent.path} ({'; '.join(remarks)})")
+        said = one_line(f"{sent.path} ({'; '.join(remarks)})")
+        return said, one_line(sent.path.parts[0])
     raise ValueError("; ".join(remarks))
 
 

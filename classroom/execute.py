@@ -8,6 +8,7 @@ mind: what is secret is the test, and what it expects.
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
 import hashlib
@@ -20,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
+from textwrap import shorten
 from types import CodeType
 from typing import Any
 
@@ -30,13 +32,10 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict
 
+from classroom.course import EMPTY
 from classroom.jail import Gone, Jail, Limits
 from classroom.remote import Missing, Namespace
 
-EMPTY = {
-    AssertionError: "this does not hold",
-    NotImplementedError: "not written yet",
-}
 TEXT = 20_000  # characters of a piece of output that are worth reading
 
 
@@ -97,6 +96,7 @@ class Examiner:
     def __init__(self, jail: Jail, given: Sequence[Given]) -> None:
         self.jail, self.names = jail, Namespace(jail)
         self.trouble = ""  # with the cell that is tested now
+        self.over = False  # has Python ended, and has a cell been told so?
         self.room = jail.limits.characters
         self.tests = {cell.name: cell.source for cell in given if cell.is_test}
         for name, source in self.tests.items():
@@ -132,7 +132,10 @@ class Examiner:
         try:
             answer = self.jail.ask("cell", source, self.room)
         except Gone as gone:
-            return [error_output("Ended", f"nothing runs any more: {gone}")]
+            first, self.over = not self.over, True
+            ended = f"this cell has ended Python: {gone}"
+            later = "not run, because Python had ended in a cell above"
+            return [error_output("Ended", ended if first else later)]
         outputs = plain_outputs(answer, self.room)
         self.room -= len(json.dumps(outputs))
         return outputs
@@ -167,8 +170,8 @@ def without_magics(source: str) -> str:
 def trouble_in(outputs: Sequence[NotebookNode]) -> str:
     """How a cell ended, if not well."""
     errors = [output for output in outputs if output.output_type == "error"]
-    said = f"{errors[-1].ename}: {errors[-1].evalue}" if errors else ""
-    return said.split("\n")[0][:200]
+    said = [f"{error.ename}: {error.evalue}" for error in errors] or [""]
+    return said[-1].split("\n")[0][:200].removesuffix(": ")
 
 
 def failure(
@@ -184,13 +187,23 @@ def failure(
     lines = source.splitlines()
     markers = [line for line in lines[:number] if " HIDDEN TESTS" in line]
     hidden = bool(markers) and "BEGIN" in markers[-1]
-    where = "a hidden test" if hidden else lines[number - 1].strip()
+    where = "a hidden test" if hidden else statement(source, number)
     message = str(error) or EMPTY.get(type(error), type(error).__name__)
-    if trouble and isinstance(error, Missing):
+    if trouble == NotImplementedError.__name__ and isinstance(error, Missing):
+        message = EMPTY[NotImplementedError]
+    elif trouble and isinstance(error, Missing):
         message += f", because its cell ended with {trouble}"
     student = getattr(error, "lines", [])
     kind = type(error).__name__
     return error_output(kind, message, f"in: {where}", *student)
+
+
+def statement(source: str, number: int) -> str:
+    """The statement that a line belongs to, in one line."""
+    body = ast.parse(source).body
+    (found,) = [s for s in body if s.lineno <= number <= s.end_lineno] or [None]
+    text = ast.get_source_segment(source, found) if found else source
+    return shorten(text, 160)
 
 
 def error_output(kind: str, message: str, *more: str) -> NotebookNode:

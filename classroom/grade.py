@@ -6,6 +6,7 @@ written down at once, so that a stopped run goes on where it was.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Annotated
 import tyro
 from tqdm import tqdm
 
+from classroom.cells import name_of, read
 from classroom.commands import run
 from classroom.course import Course, Record, fingerprint, not_collected
 from classroom.jail import Limits, check_jail
@@ -35,7 +37,7 @@ class Grade:
 
     # Its name: that of its folder in source/.
     assignment: Annotated[str, tyro.conf.Positional]
-    # How many submissions at a time; usual: the number of processors.
+    # How many submissions at a time; best: as many as there are processors.
     jobs: int = 1
     # The course directory.
     course: Path = Path("assignments")
@@ -50,10 +52,13 @@ class Grade:
         course = Course(self.course, self.assignment)
         version, limits = course.version(), limits_of(course)
         check_jail(course.folder, limits)
+        if changed := unreleased(course):
+            print(f"note: {changed}", file=sys.stderr)
         students = chosen(course, self.student)
         due = self.due(course, students, version)
         grade_all(course, due, self.jobs, limits.total_seconds + PATIENCE)
         print(write_reports(course))
+        print(f"graded now: {len(due)}, as before: {len(students) - len(due)}")
         records = course.records()
         wanted = [*students, *([] if self.student else not_collected(records))]
         return int(not all(records[student].graded for student in wanted))
@@ -79,12 +84,35 @@ def grade_all(
     records = course.records() | due
     course.save_records(records)
     done = each_apart(course, list(due), jobs, seconds)
-    for student, reason, took in tqdm(done, total=len(due), disable=None):
-        if reason:
-            course.forget(student)
-        values = {"graded": not reason, "reason": reason, "seconds": round(took, 1)}
-        records[student] = replace(due[student], **values)
-        course.save_records(records)
+    with tqdm(total=len(due), disable=None) as bar:
+        for number, (student, reason, took) in enumerate(done, 1):
+            bar.update()
+            what = f"not graded: {reason}" if reason else f"graded in {took:.0f} s"
+            bar.write(f"{number}/{len(due)} {student}: {what}", file=sys.stderr)
+            if reason:
+                course.forget(student)
+            values = {"graded": not reason, "reason": reason}
+            records[student] = replace(
+                due[student], **values, seconds=round(took, 1)
+            )
+            course.save_records(records)
+
+
+def unreleased(course: Course) -> str:
+    """Says so if the source has changed since it was released."""
+    file = course.file("source", ".")
+    if not file.exists():
+        return ""
+    now = {name_of(cell): cell.source for cell in read(file).cells if name_of(cell)}
+    with course.gradebook() as gradebook:
+        cells = course.notebook(gradebook).source_cells
+        then = {cell.name: cell.source for cell in cells if cell.locked}
+    if all(now.get(name) == source for name, source in then.items()):
+        return ""
+    return (
+        f"{file} has changed since it was released; if students shall be graded by "
+        f"it, say in {course.folder}: nbgrader generate_assignment {course.assignment}"
+    )
 
 
 def limits_of(course: Course) -> Limits:
@@ -98,7 +126,11 @@ def chosen(course: Course, wanted: Sequence[str]) -> list[str]:
         where = course.folder / "submitted"
         raise ValueError(f"nobody has sent {course.assignment}: {where} has none")
     if missing := sorted(set(wanted) - set(students)):
-        raise ValueError(f"nothing from {', '.join(missing)} in {course.folder}")
+        like = [s for s in students if any(m.lower() in s.lower() for m in missing)]
+        hint = f"; there is {', '.join(like)}" if like else ""
+        raise ValueError(
+            f"nothing from {', '.join(missing)} in {course.folder}{hint}"
+        )
     return list(wanted) or students
 
 

@@ -39,9 +39,12 @@ REMEDY = """\
 Debian and Ubuntu: apt install bubblewrap (0.8 or later). Where it may not make user
 namespaces (Ubuntu since 23.10): sysctl kernel.apparmor_restrict_unprivileged_userns=0
 macOS, Windows, and containers that may not: grade in a container that may,
-  docker run --rm -it --cap-add SYS_ADMIN --security-opt seccomp=unconfined \\
-    --security-opt apparmor=unconfined -v "$PWD":/book -w /book python:3.11 bash -c \\
-    "apt-get update; apt-get install -y bubblewrap; make grade ASSIGNMENT=NAME VENV=/venv"
+  docker run --rm -it --cap-add SYS_ADMIN --cap-add NET_ADMIN \\
+    --security-opt seccomp=unconfined --security-opt apparmor=unconfined \\
+    -v "${PWD}:/book" -v llm-venv:/venv -w /book python:3.11 bash -c \\
+    "apt-get update; apt-get install -y bubblewrap; make grade ASSIGNMENT=NAME \\
+    VENV=/venv TORCH_INDEX=https://download.pytorch.org/whl/cpu; \\
+    chown -R --reference=Makefile ."
 """
 
 
@@ -121,11 +124,23 @@ def _privileges() -> tuple[list[str], list[str]]:
     spaces = [f"--unshare-{name}" for name in names]
     kept = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
     caps = ["--cap-drop", "ALL", *(w for cap in kept for w in ("--cap-add", cap))]
-    nobody = random.SystemRandom().randrange(1 << 20, 1 << 30)
+    nobody = random.SystemRandom().choice(_unused_numbers())
     drop = [f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
     sets = ("bounding-set", "inh-caps", "ambient-caps")
     drop += [f"--{name}=-all" for name in sets]
     return [*spaces, *caps], ["setpriv", *drop, "--no-new-privs"]
+
+
+def _unused_numbers() -> range:
+    """Numbers of users that nobody has: in a container without root there are few."""
+    spans = Path("/proc/self/uid_map").read_text().splitlines()
+    end = max(int(first) + int(count) for first, _, count in map(str.split, spans))
+    found = (
+        range(1 << 20, 1 << 30) if end > 1 << 30 else range(end // 2, end - 1000)
+    )
+    if not found:
+        raise NoJail(f"this container has only {end} numbers for users")
+    return found
 
 
 def _environment() -> list[str]:
@@ -215,7 +230,8 @@ def check_jail(course: Path, limits: Limits | None = None) -> None:
         if not shutil.which(name):
             raise NoJail(f"there is no {name} here\n{REMEDY}")
     with tempfile.TemporaryDirectory() as empty:
-        wall = command(Path(empty), limits or Limits(), ["true"])
+        program = [sys.executable, "-P", "-c", "import classroom.wire"]
+        wall = command(Path(empty), limits or Limits(), program)
         done = subprocess.run(wall, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise NoJail(f"bwrap says: {done.stderr.strip()[:300]}\n{REMEDY}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from tqdm import tqdm
 
 from classroom.commands import run
 from classroom.course import (
+    EMPTY,
     Course,
     Record,
     fingerprint,
@@ -174,12 +176,16 @@ class Mistake:
 
 
 def mistakes(table: Iterable[Row]) -> list[Mistake]:
-    """The messages of a class, the commonest first; other numbers, same mistake."""
+    """The messages of a class, the commonest first; other numbers, same mistake.
+
+    What was not written is no mistake to talk about.
+    """
     heard: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for each in table:
         for task, message in each.messages:
             same = re.sub(r"-?\d+(\.\d+)?", "#", message)
-            heard[task, same].setdefault(each.student, message)
+            if message != EMPTY[NotImplementedError]:
+                heard[task, same].setdefault(each.student, message)
     found = [
         Mistake(task, next(iter(by.values())), tuple(by))
         for (task, _), by in heard.items()
@@ -197,6 +203,8 @@ class Table:
     assignment: str
     tasks: dict[str, float]
     rows: list[Row]
+    # Under which name each student's work came.
+    senders: dict[str, str]
 
     @property
     def most(self) -> float:
@@ -210,20 +218,22 @@ def table_of(course: Course) -> Table:
         worth = dict.fromkeys(task.values(), 0.0)
         for cell in (*notebook.grade_cells, *notebook.task_cells):
             worth[task[cell.name]] += cell.max_score
-    return Table(course.assignment, worth, rows(course))
+    return Table(course.assignment, worth, rows(course), course.senders())
 
 
 def as_csv(table: Table) -> str:
     """One line a student; who is not graded has no points, and a reason."""
     head = ["student", "graded", "points", "of", *table.tasks, "to_mark", "reason"]
+    head += ["sent_as"]
     lines = [head]
     for each in table.rows:
         if each.graded:
             points = [f"{p:g}" for p in (each.total, table.most, *each.points)]
-            lines.append([each.student, "yes", *points, str(each.to_mark), ""])
+            line = [each.student, "yes", *points, str(each.to_mark), ""]
         else:
-            nothing = [""] * (len(head) - 3)
-            lines.append([each.student, "no", *nothing, each.reason])
+            nothing = [""] * (len(head) - 4)
+            line = [each.student, "no", *nothing, each.reason]
+        lines.append([*line, table.senders.get(each.student, "")])
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows(lines)
     return file.getvalue()
@@ -294,7 +304,21 @@ def write_reports(course: Course) -> str:
             course.reports / f"{course.assignment}.{suffix}", "w"
         ) as f:
             f.write(text)
+    pack_feedback(course, table)
     return f"{summary(table)}; {course.reports / course.assignment}.csv and .html"
+
+
+def pack_feedback(course: Course, table: Table) -> None:
+    """All pages for students in `reports/ps3-feedback.zip`, in folders that are named
+    as their work came: a learning platform knows them by these."""
+    packed = course.reports / f"{course.assignment}-feedback.zip"
+    with atomic_write(packed) as file, zipfile.ZipFile(file, "w") as archive:
+        for each in table.rows:
+            page = course.file("feedback", each.student)
+            if each.graded and page.is_file():
+                sent_as = table.senders.get(each.student, each.student)
+                folder = sent_as.removesuffix(".ipynb")
+                archive.write(page, f"{folder}/{page.name}", zipfile.ZIP_DEFLATED)
 
 
 def summary(table: Table) -> str:

@@ -89,8 +89,18 @@ def restored(
         if name not in last:
             places = [i for i, cell in enumerate(cells) if grade_id(cell) == before]
             place = places[0] + 1 if before else 0
-            cells.insert(place, deepcopy(given[name]))
+            cells.insert(place, lost(given[name]))
     return cells
+
+
+def lost(given: NotebookNode) -> NotebookNode:
+    """A cell that was handed out and did not come back; an answer says so."""
+    cell = deepcopy(given)
+    if not is_locked(cell):
+        note = "This cell was missing from the notebook that was sent."
+        code = cell.cell_type == "code"
+        cell.source = f"# {note}\n{cell.source}" if code else f"*{note}*"
+    return cell
 
 
 def grade_id(cell: NotebookNode) -> str | None:

@@ -6,11 +6,11 @@ import os
 import sys
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
-from nbgrader.preprocessors import AssignLatePenalties, GetGrades, SaveAutoGrades
+from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
 
 from classroom.execute import JailedExecute
-from classroom.pages import FeedbackPage, markdown2html
+from classroom.pages import FeedbackPage, Marks, markdown2html
 from classroom.report import GradesExport
 from classroom.restore import HideTests, RestoreCells, remove_links
 
@@ -34,7 +34,7 @@ def configure(c: Config) -> None:
     c.HTMLExporter.filters = {"markdown2html": markdown2html}
     c.GenerateFeedback.exporter_class = FeedbackPage
     c.GenerateFeedback.preprocessors = [
-        GetGrades,
+        Marks,
         HideTests,
         CSSHTMLHeaderPreprocessor,
     ]

@@ -193,7 +193,7 @@ def test_tricks_in_a_zip(course, tmp_path):
     for _, _, reason in entries.values():
         assert any(reason in why for why in refused.values()), reason
     new = {p for p in tmp_path.rglob("*") if p.is_file()} - before - {file}
-    assert {p.name for p in new} == {"ps3.ipynb", "ps3.json"}
+    assert {p.name for p in new} == {"ps3.ipynb", "ps3.json", "ps3.senders.json"}
 
 
 def test_encrypted_and_damaged_entries(course, tmp_path):

@@ -6,14 +6,17 @@ from __future__ import annotations
 import csv
 import html
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
 import tiny
+from nbformat.v4 import new_markdown_cell
 from nbgrader.converters import GenerateAssignment
 
 from classroom import pool
@@ -127,8 +130,67 @@ def test_the_marking_guide_is_there_for_who_marks_and_for_nobody_else(jail, cour
     assert tiny.MARKING not in course.file("feedback", "right").read_text()
 
 
+def test_feedback_lists_the_tasks_and_returns_under_the_names_it_came_with(
+    jail, course, tmp_path
+):
+    sent = tmp_path / "sent" / "Zoé O'Brien_12_assignsubmission_file_"
+    sent.mkdir(parents=True)
+    nbformat.write(tiny.answered(course, **tiny.RIGHT), sent / "tiny.ipynb")
+    # tests in front of what they test, and a task of the student's own
+    mixed = tiny.answered(course, **tiny.RIGHT)
+    mixed.cells = [new_markdown_cell("## Task 9"), *reversed(mixed.cells)]
+    tiny.submit(course, "mixed", mixed)
+    collect(sent.parent, course)
+    assert grade(course) == 0
+    student = "Zoé_O_Brien_12"
+    assert table(course)[student]["sent_as"] == sent.name
+    with zipfile.ZipFile(course.reports / "tiny-feedback.zip") as packed:
+        assert set(packed.namelist()) == {
+            f"{sent.name}/tiny.html", "mixed/tiny.html"
+        }  # fmt: skip
+        page = packed.read(f"{sent.name}/tiny.html").decode()
+    listed = re.findall(r'<li><a href="#(\w+)">(.*?)</a>: (.*?)</li>', page)
+    assert listed == [
+        ("test_double", "double", "5 of 5"),
+        ("test_tally", "Tally", "3 of 3"),
+        ("why", "why", "not marked yet, of 2"),
+    ]
+    assert "not marked yet: 0.0 / 2.0" in page and "pre-wrap" in page
+    mixed = course.file("feedback", "mixed").read_text()
+    assert len(re.findall(r'<li><a href="#', mixed)) == 3
+
+
+def test_what_grading_says_on_the_way(jail, course, capsys):
+    for student in ("Anna_Lee_12", "Ben_13"):
+        tiny.submit(course, student, tiny.answered(course, **tiny.RIGHT))
+    assert grade(course, student=("Ben_13",)) == 0
+    assert grade(course) == 0
+    out, err = capsys.readouterr()
+    assert out.endswith("graded now: 1, as before: 1\n")
+    assert re.search(r"1/1 Anna_Lee_12: graded in \d+ s\n", err)
+    assert "has changed since it was released" not in err
+    with pytest.raises(
+        ValueError, match=r"nothing from anna in .*; there is Anna_Lee_"
+    ):
+        grade(course, student=("anna",))
+    other = tiny.source()
+    other.cells[5].source += "\nassert double(4) == 8"
+    nbformat.write(other, course.file("source", "."))
+    assert grade(course) == 0
+    assert "has changed since it was released" in capsys.readouterr().err
+
+
+def test_nothing_written_is_no_common_mistake(jail, course, capsys):
+    tiny.submit(course, "nothing", tiny.released(course))
+    assert grade(course) == 0
+    assert "most often" not in capsys.readouterr().out
+
+
 def test_a_fault_of_the_jail_is_no_zero(jail, course):
-    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    slow = tiny.RIGHT | {
+        "double": f"import time; time.sleep(1)\n{tiny.RIGHT['double']}"
+    }
+    tiny.submit(course, "right", tiny.answered(course, **slow))
     blind = course.folder / "nbgrader_config.py"
     blind.write_text(blind.read_text() + BLIND)
     assert grade(course) == 1

@@ -145,7 +145,8 @@ def test_no_secret_is_to_be_seen(graded):
 
 
 def test_reports_hold_no_secrets_and_nothing_for_terminals(graded):
-    reports = [file.read_text() for file in graded.course.reports.iterdir()]
+    files = graded.course.reports.iterdir()  # the zip holds pages, seen above
+    reports = [file.read_text() for file in files if file.suffix != ".zip"]
     for text in [*reports, graded.printed]:
         assert not [secret for secret in SECRETS if secret in text]
         assert "\x1b" not in text and "\x07" not in text

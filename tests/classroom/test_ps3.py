@@ -340,4 +340,5 @@ def test_feedback_shows_the_message_and_no_hidden_test(graded_course):
     page = graded_course / "feedback" / f"{student}_1234" / "ps3" / "ps3.html"
     text = page.read_text(encoding="utf-8")
     assert "is the mask transposed" in text
+    assert ">3 ★ The interpreter</a>: " in text
     assert "def mask_of_paths" not in text and "Ada's can" not in text

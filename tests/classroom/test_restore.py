@@ -47,6 +47,8 @@ def test_missing_cells_come_back_behind_the_one_they_stood_behind():
 
 
 def test_of_several_the_last_counts_and_the_others_stay():
+    (double,) = [c for c in restored([], GIVEN) if names([c]) == ["double"]]
+    assert double.source.startswith("# This cell was missing from the notebook")
     cells = [new_code_cell(s, metadata=GIVEN["double"].metadata) for s in "ab"]
     result = restored(cells, GIVEN)
     assert [c.source for c in result if c.source in "ab"] == ["a", "b"]

@@ -69,6 +69,18 @@ def test_each_task_is_told_its_own_mistake(tmp_path, capsys):
     assert "3 of 9 tasks pass" in lines
 
 
+def test_a_cell_that_fails_behind_a_right_answer_is_told(tmp_path, capsys):
+    """It gets its points, and costs whoever grades it half a minute."""
+    source = source_of("ps3")
+    tree = next(c.source for c in source.cells if name_of(c) == "tree_mask")
+    late = with_answers(source, {"tree_mask": f"{tree}\n\n\n1 / 0"})
+    late.cells.append(deepcopy(late.cells[-1]))  # two cells with one id
+    assert Check(notebook=saved(late, tmp_path))() == 0
+    lines = "\n".join(lines_of(capsys))
+    said = "its tests pass, but its cell says: ZeroDivisionError"
+    assert f"✓ 4 ★★ A story with branches {said}" in lines
+
+
 def test_after_a_crash_the_rest_is_not_run(tmp_path, capsys):
     answers = {"tree_mask": "import os\n\nos._exit(1)"}
     path = saved(with_answers(source_of("ps3"), answers), tmp_path)
