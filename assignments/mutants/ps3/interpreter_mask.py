@@ -51,7 +51,7 @@ def interpreter_mask(n_spoken, n_heard, head_start):
 # %% square
 # believes: a mask is square
 # gets: 0
-# says: shape is \(3, 3\), expected \(3, 5\)
+# says: shape is \(3, 3\), expected \(3, 6\)
 def interpreter_mask(n_spoken, n_heard, head_start):
     spoken, heard = torch.arange(n_spoken)[:, None], torch.arange(n_heard)
     return causal_mask(n_spoken)
@@ -114,7 +114,7 @@ def interpreter_mask(n_spoken, n_heard, head_start):
 # %% flush with the end
 # believes: the two texts end together, so that is where they are aligned
 # gets: 0
-# says: last words of the speech
+# says: counted from the beginning, not from the end
 def interpreter_mask(n_spoken, n_heard, head_start):
     spoken, heard = torch.arange(n_spoken)[:, None], torch.arange(n_heard)
     return heard <= spoken + n_heard - n_spoken
