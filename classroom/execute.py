@@ -203,7 +203,7 @@ def statement(source: str, number: int) -> str:
     body = ast.parse(source).body
     (found,) = [s for s in body if s.lineno <= number <= s.end_lineno] or [None]
     text = ast.get_source_segment(source, found) if found else source
-    return shorten(text, 160)
+    return shorten(text, 80, placeholder=" …")
 
 
 def error_output(kind: str, message: str, *more: str) -> NotebookNode:

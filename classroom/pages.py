@@ -38,7 +38,10 @@ def markdown2html(source: str) -> str:
     return re.sub(r"\\href\b", r"\\text", html)
 
 
-WRAPPED = "<style>pre { white-space: pre-wrap; overflow-wrap: anywhere; }</style>"
+STYLE = """<style>
+pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }
+th, td { padding: 0.1em 0.6em; }
+</style>"""
 UNMARKED = "not marked yet"
 
 
@@ -106,5 +109,5 @@ class FeedbackPage(HTMLExporter):
             here = rf'(?s)(<a name="{re.escape(name)}"></a>.*?)Score: 0\.0'
             html = re.sub(here, rf"\g<1>{UNMARKED}: 0.0", html, count=1)
         meta = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        html = html.replace("</head>", f"{WRAPPED}\n</head>", 1)
+        html = html.replace("</head>", f"{STYLE}\n</head>", 1)
         return html.replace("<head>", f"<head>\n{meta}", 1), resources
