@@ -1,4 +1,4 @@
-"""Show each chapter under the number in its file name, or under none.
+"""Show each chapter under the number, or letter, in its file name, or under none.
 
 Chapters are numbered once and for all: `chapters/08_….ipynb` is chapter 8, also
 while the chapters before it are not written yet. Sphinx would count what it finds.
@@ -16,20 +16,24 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx_external_toc.collectors import TocTreeCollectorWithStyles as Collector
 
-CHAPTER = re.compile(r"(?:.*/)?(\d\d)_[^/]*")
+CHAPTER = re.compile(r"(?:.*/)?(?:(\d\d)|appendix_([a-z]))_[^/]*")
 PART = re.compile(r"Part ([IVX]+) – (.*)")
 ROMAN = {"I": 1, "V": 5, "X": 10}
 
 
-def chapter_number(docname: str) -> int | None:
-    """The number of a chapter by its file name.
+def chapter_number(docname: str) -> int | str | None:
+    """The number of a chapter, or the letter of an appendix, by its file name.
 
     >>> chapter_number("chapters/08_attention_from_first_principles")
     8
+    >>> chapter_number("chapters/appendix_f_teachers_guide")
+    'F'
     >>> chapter_number("notation")
     """
     match = CHAPTER.fullmatch(docname)
-    return int(match[1]) if match else None
+    if match is None:
+        return None
+    return int(match[1]) if match[1] else match[2].upper()
 
 
 def part_number(caption: str) -> tuple[int, str] | None:
@@ -47,7 +51,9 @@ def part_number(caption: str) -> tuple[int, str] | None:
     return number, match[2]
 
 
-def own_number(docname: str, number: tuple[int, ...] | None) -> tuple[int, ...]:
+def own_number(
+    docname: str, number: tuple[int, ...] | None
+) -> tuple[int | str, ...]:
     """Sphinx's section number under the chapter's own number, or no number."""
     chapter = chapter_number(docname)
     return (chapter, *number[1:]) if chapter and number else ()
@@ -77,16 +83,8 @@ def with_own_numbers(assign):
     return assign_section_numbers
 
 
-def number_in_title(app, pagename, templatename, context, doctree) -> None:
-    """Put the number into the title of the browser tab as well."""
-    number = chapter_number(pagename)
-    if number and "title" in context:
-        context["title"] = f"{number}. {context['title']}"
-
-
 def setup(app: Sphinx) -> dict:
     Collector.assign_section_numbers = with_own_numbers(
         Collector.assign_section_numbers
     )
-    app.connect("html-page-context", number_in_title)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

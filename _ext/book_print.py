@@ -30,7 +30,8 @@ FONT_FILES = [
     f"{CODE_FONT}{style}.ttf" for style in ("", "-Bold", "-Oblique", "-BoldOblique")
 ] + [f"{FALLBACK_FONT}.ttf"]
 WEB_ONLY = {"genindex", "bibliography"}  # LaTeX makes its own
-MATTER = {"Reference": r"\bkreference"}  # what begins in place of a part
+# What begins in place of a part.
+MATTER = {"Appendices": r"\bkappendices", "Reference": r"\bkreference"}
 INVISIBLE = {0x200D, 0xFE0F}  # joiner and emoji selector: nothing to print
 
 
@@ -39,6 +40,12 @@ def is_symbol(character: str) -> bool:
     code_point = ord(character)
     punctuation = 0x2010 <= code_point <= 0x2027
     return code_point >= 0x370 and not punctuation and not character.isspace()
+
+
+def chapter_counter(number: int | str) -> str:
+    """What makes LaTeX count the next chapter as the site does; F is the sixth."""
+    before = number - 1 if isinstance(number, int) else ord(number) - ord("A")
+    return r"\setcounter{chapter}{%d}" % before
 
 
 def raw(text: str) -> nodes.raw:
@@ -220,7 +227,7 @@ class PrintStructure(SphinxPostTransform):
             if start.get("docname") in WEB_ONLY:
                 start.parent.remove(start)
             elif number := chapter_number(start.get("docname", "")):
-                start.insert(0, raw(r"\setcounter{chapter}{%d}" % (number - 1)))
+                start.insert(0, raw(chapter_counter(number)))
 
     def preface(self) -> None:
         """Make the preface of the first page of the site."""

@@ -152,7 +152,15 @@ def test_without_tex_the_message_names_the_packages(tmp_path):
 # ------------------------------------------------------------------- numbers
 @pytest.mark.parametrize(
     ("docname", "number"),
-    [(CHAPTER, 8), ("30_open_problems", 30), ("notation", None), ("a/1_x", None)],
+    [
+        *(
+            (CHAPTER, 8),
+            ("30_open_problems", 30),
+            ("notation", None),
+            ("a/1_x", None),
+        ),
+        *(("a/appendix_f_guide", "F"), ("appendix_guide", None)),
+    ],
 )
 def test_chapter_number(docname, number):
     assert book_numbers.chapter_number(docname) == number

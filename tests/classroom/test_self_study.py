@@ -69,6 +69,7 @@ def test_each_task_is_told_its_own_mistake(tmp_path, capsys):
     assert "3 of 9 tasks pass" in lines
 
 
+@pytest.mark.filterwarnings("ignore:Non-unique cell id")
 def test_a_cell_that_fails_behind_a_right_answer_is_told(tmp_path, capsys):
     """It gets its points, and costs whoever grades it half a minute."""
     source = source_of("ps3")
