@@ -36,8 +36,9 @@ PATIENCE = 20  # tokens that pay for a copy of the matrices by columns
 class DecodeStep:
     """What `model(ids, positions, caches)` computes for one more token of one text.
 
-    model: one that `can_step`, read without gradients; while this lives its weights
-    must not change. caches: from `model.new_caches(1)`.
+    model: one that `can_step`, read without gradients. It is taken as it is now:
+    weights, parts and hooks must not change while this lives. caches: from
+    `model.new_caches(1)`.
     """
 
     def __init__(self, model: GPT, caches: list[KVCache]) -> None:
