@@ -230,9 +230,13 @@ def check_jail(course: Path, limits: Limits | None = None) -> None:
         if not shutil.which(name):
             raise NoJail(f"there is no {name} here\n{REMEDY}")
     with tempfile.TemporaryDirectory() as empty:
-        program = [sys.executable, "-P", "-c", "import classroom.wire"]
-        wall = command(Path(empty), limits or Limits(), program)
-        done = subprocess.run(wall, capture_output=True, text=True, timeout=60)
+        wall = command(Path(empty), limits or Limits(), [sys.executable, "-c", ""])
+        try:
+            done = subprocess.run(wall, capture_output=True, text=True, timeout=60)
+        except subprocess.TimeoutExpired:
+            raise NoJail(
+                "it did not start in a minute; is this machine busy?"
+            ) from None
     if done.returncode:
         raise NoJail(f"bwrap says: {done.stderr.strip()[:300]}\n{REMEDY}")
 

@@ -25,6 +25,10 @@ def test_what_is_behind_the_wall(jail, user, tmp_path, monkeypatch):
     if os.geteuid() and not user:
         pytest.skip("this needs root")
     monkeypatch.setattr("classroom.jail.os.geteuid", lambda: user)
+    try:
+        check_jail(tmp_path)
+    except NoJail as error:  # a container may let root build one, and nobody else
+        pytest.skip(str(error))
     monkeypatch.setenv("PLANTED", "planted")
     (tmp_path / "tables" / "deep").mkdir(parents=True)
     (tmp_path / "tables" / "deep" / "data.txt").write_text("data")
