@@ -23,7 +23,6 @@ import tyro
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat.corpus.words import generate_corpus_id as random_cell_id
 from nbformat.v4 import new_code_cell
 from tqdm import tqdm
 
@@ -100,9 +99,9 @@ def merged(reader: NotebookNode, source: NotebookNode) -> NotebookNode:
     }
     notebook = deepcopy(reader)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells):
         cell.outputs, cell.source = [], given.get(name_of(cell), cell.source)
-        cell.id = random_cell_id()  # a copied cell has that of the other
+        cell.id = f"cell-{number}"  # a copied cell has that of the other
     there = {name_of(cell) for cell in notebook.cells}
     lost = [
         new_code_cell(given[name], metadata={"nbgrader": {"grade_id": name}})

@@ -32,6 +32,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict
 
+from classroom.cells import name_of
 from classroom.course import EMPTY
 from classroom.jail import Gone, Jail, Limits
 from classroom.remote import Missing, Namespace
@@ -96,7 +97,6 @@ class Examiner:
     def __init__(self, jail: Jail, given: Sequence[Given]) -> None:
         self.jail, self.names = jail, Namespace(jail)
         self.trouble = ""  # with the cell that is tested now
-        self.over = False  # has Python ended, and has a cell been told so?
         self.room = jail.limits.characters
         self.tests = {cell.name: cell.source for cell in given if cell.is_test}
         for name, source in self.tests.items():
@@ -119,7 +119,7 @@ class Examiner:
 
     def outputs(self, cell: NotebookNode) -> list[NotebookNode]:
         """Run a cell, and say what it shows."""
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        name = name_of(cell)
         if name in self.tests:
             return self.examine(name)
         outputs = self.run(cell.source) if cell.source.strip() else []
@@ -129,13 +129,13 @@ class Examiner:
 
     def run(self, source: str) -> list[NotebookNode]:
         """A cell of the student, behind the wall."""
+        if self.jail.why:
+            later = "not run, because Python had ended in a cell above"
+            return [error_output("Ended", later)]
         try:
             answer = self.jail.ask("cell", source, self.room)
         except Gone as gone:
-            first, self.over = not self.over, True
-            ended = f"this cell has ended Python: {gone}"
-            later = "not run, because Python had ended in a cell above"
-            return [error_output("Ended", ended if first else later)]
+            return [error_output("Ended", f"this cell has ended Python: {gone}")]
         outputs = plain_outputs(answer, self.room)
         self.room -= len(json.dumps(outputs))
         return outputs
@@ -199,11 +199,15 @@ def failure(
 
 
 def statement(source: str, number: int) -> str:
-    """The statement that a line belongs to, in one line."""
+    """The statement that a line belongs to, in one line; of one that is hidden in
+    part only that line."""
     body = ast.parse(source).body
-    (found,) = [s for s in body if s.lineno <= number <= s.end_lineno] or [None]
-    text = ast.get_source_segment(source, found) if found else source
-    return shorten(text, 80, placeholder=" …")
+    spans = [(s.lineno, s.end_lineno) for s in body if s.lineno <= number]
+    first, last = next((s for s in spans if number <= s[1]), (number, number))
+    lines = source.splitlines()
+    whole = "\n".join(lines[first - 1 : last])
+    shown = lines[number - 1] if " HIDDEN TESTS" in whole else whole
+    return shorten(shown, 80, placeholder=" …")
 
 
 def error_output(kind: str, message: str, *more: str) -> NotebookNode:

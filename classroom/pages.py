@@ -12,11 +12,10 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters import markdown2html as rendered
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
-from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades
 
 from classroom.cells import Task, grader, is_answer, name_of, tasks
-from classroom.restore import as_given
+from classroom.restore import handed_out
 
 TAGS = {
     *("a", "b", "blockquote", "br", "code", "del", "div", "em", "h1", "h2", "h3"),
@@ -54,11 +53,10 @@ class Marks(GetGrades):
     ) -> tuple[NotebookNode, dict]:
         nb, resources = super().preprocess(nb, resources)
         where = resources["nbgrader"]
-        with Gradebook(where["db_url"]) as gradebook:
-            found = gradebook.find_notebook(where["notebook"], where["assignment"])
-            given = [as_given(cell, found) for cell in found.source_cells]
-        in_order = tasks(new_notebook(cells=given))  # a student may move cells
-        where["contents"] = contents(nb, in_order)
+        given = list(
+            handed_out(where).values()
+        )  # in order; a student may move cells
+        where["contents"] = contents(nb, tasks(new_notebook(cells=given)))
         where["unmarked"] = [name_of(c) for c in nb.cells if grader(c).get("waits")]
         return nb, resources
 
@@ -70,7 +68,12 @@ class Marks(GetGrades):
             where = resources["nbgrader"]
             names = (where["notebook"], where["assignment"], where["student"])
             grade = self.gradebook.find_grade(name_of(cell), *names)
-            cell.metadata.nbgrader.waits = bool(grade.needs_manual_grade)
+            marked = (
+                grade.manual_score is not None
+            )  # it counts, looked at again or not
+            cell.metadata.nbgrader.waits = (
+                bool(grade.needs_manual_grade) and not marked
+            )
         return cell, resources
 
 

@@ -24,6 +24,7 @@ from nbgrader.api import Gradebook, MissingEntry, Notebook
 from nbgrader.plugins import ExportPlugin
 from tqdm import tqdm
 
+from classroom.cells import name_of
 from classroom.commands import run
 from classroom.course import (
     EMPTY,
@@ -160,7 +161,7 @@ def messages(
     """What the tests said to a student, each with its task."""
     notebook = nbformat.read(course.file("autograded", student), as_version=4)
     for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        name = name_of(cell)
         for output in cell.get("outputs", []):
             if name in task and output.output_type == "error":
                 yield task[name], one_line(output.evalue or output.ename)

@@ -20,7 +20,7 @@ from nbgrader.api import Gradebook, Notebook, SourceCell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum, is_locked
 
-from classroom.cells import without_region
+from classroom.cells import name_of, without_region
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -36,18 +36,23 @@ class RestoreCells(NbGraderPreprocessor):
         self, nb: NotebookNode, resources: dict
     ) -> tuple[NotebookNode, dict]:
         where = resources["nbgrader"]
-        with Gradebook(where["db_url"]) as gradebook:
-            found = gradebook.find_notebook(where["notebook"], where["assignment"])
-            given = {
-                cell.name: as_given(cell, found) for cell in found.source_cells
-            }
-        cells = restored(nb.cells, given)
+        cells = restored(nb.cells, handed_out(where))
         for number, cell in enumerate(cells):
             cell.id = f"cell-{number}"
             cell.source = cell.source.encode(errors="replace").decode()
         nb = NotebookNode(cells=cells, nbformat=4, nbformat_minor=5)
         nb.metadata = NotebookNode(kernelspec=NotebookNode(KERNEL))
         return nb, resources
+
+
+def handed_out(where: dict) -> dict[str, NotebookNode]:
+    """The cells of an assignment by their names, in their order.
+
+    where: what nbgrader's steps know, `resources["nbgrader"]`.
+    """
+    with Gradebook(where["db_url"]) as gradebook:
+        found = gradebook.find_notebook(where["notebook"], where["assignment"])
+        return {cell.name: as_given(cell, found) for cell in found.source_cells}
 
 
 def as_given(cell: SourceCell, notebook: Notebook) -> NotebookNode:
@@ -79,7 +84,7 @@ def restored(
 
     given: by their names, in their order.
     """
-    sent = [(grade_id(cell), cell) for cell in sent]
+    sent = [(name_of(cell), cell) for cell in sent]
     last = {name: i for i, (name, _) in enumerate(sent) if name in given}
     cells = [
         filled(given[name], cell) if last.get(name) == i else own(cell)
@@ -87,7 +92,7 @@ def restored(
     ]
     for before, name in pairwise([None, *given]):
         if name not in last:
-            places = [i for i, cell in enumerate(cells) if grade_id(cell) == before]
+            places = [i for i, cell in enumerate(cells) if name_of(cell) == before]
             place = places[0] + 1 if before else 0
             cells.insert(place, lost(given[name]))
     return cells
@@ -101,13 +106,6 @@ def lost(given: NotebookNode) -> NotebookNode:
         code = cell.cell_type == "code"
         cell.source = f"# {note}\n{cell.source}" if code else f"*{note}*"
     return cell
-
-
-def grade_id(cell: NotebookNode) -> str | None:
-    """The name of a cell that was handed out, whatever else stands in its metadata."""
-    marks = cell.metadata.get("nbgrader")
-    name = marks.get("grade_id") if isinstance(marks, dict) else None
-    return name if isinstance(name, str) else None
 
 
 def filled(given: NotebookNode, sent: NotebookNode) -> NotebookNode:

@@ -65,19 +65,19 @@ class Show:
     task: tuple[str, ...] = ()
 
     def __call__(self) -> int:
-        notebook, n_right, n_wrong = source_of(self.assignment), 0, 0
+        notebook, rights = source_of(self.assignment), []
         for answer in wrong_answers(self.assignment):
             if self.task and answer.task not in self.task:
                 continue
             points, messages = graded(notebook, answer)
             right = as_expected(answer, points, messages)
-            n_right, n_wrong = n_right + right, n_wrong + (not right)
+            rights.append(right)
             print(f"{'✓' if right else '✗'} {answer.task}: {answer.name}")
             print(f"    believes that {answer.believes}")
             print(f"    gets {points:g}" + f", not {answer.gets:g}" * (not right))
             print("".join(f"    {message}\n" for message in messages), end="")
-        print(f"\n{n_right} of {n_right + n_wrong} get what they should")
-        return int(n_wrong > 0)
+        print(f"\n{sum(rights)} of {len(rights)} get what they should")
+        return int(not all(rights))
 
 
 @dataclass(frozen=True)

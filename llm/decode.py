@@ -110,8 +110,12 @@ def is_plain(part: nn.Module) -> bool:
 
 
 def step_of(part: nn.Module, product: Product) -> Step:
-    """What a part does that looks at one position only."""
+    """What a part does that looks at one position only; one left out is itself."""
     return STEPS[type(part)](part, product)
+
+
+def same_step(part: nn.Module, product: Product) -> Step:
+    return part
 
 
 def linear_step(part: Linear, product: Product) -> Step:
@@ -135,19 +139,19 @@ def rms_norm_step(part: RMSNorm, product: Product) -> Step:
 
 
 def feed_forward_step(part: FeedForward, product: Product) -> Step:
-    up, down = product(part.up), product(part.down)
+    up, down = step_of(part.up, product), step_of(part.down, product)
     return lambda x: down(F.gelu(up(x), approximate="tanh"))
 
 
 def swiglu_step(part: SwiGLU, product: Product) -> Step:
-    gate, up, down = product(part.gate), product(part.up), product(part.down)
+    gate, up, down = (step_of(p, product) for p in (part.gate, part.up, part.down))
     return lambda x: down(F.silu(gate(x)) * up(x))
 
 
 def attention_step(
     part: MultiHeadAttention, product: Product, cache: KVCache, now: Now
 ) -> Step:
-    qkv, project = product(part.qkv), product(part.project)
+    qkv, project = step_of(part.qkv, product), step_of(part.project, product)
     rotated, half = now.table is not None, part.head_dim // 2
 
     def step(x: Tensor) -> Tensor:
@@ -185,10 +189,12 @@ STEPS: dict[type[nn.Module], Callable[..., Step]] = {
     RMSNorm: rms_norm_step,
     FeedForward: feed_forward_step,
     SwiGLU: swiglu_step,
+    nn.Identity: same_step,  # where a part is left out, to see what it is good for
+    nn.Dropout: same_step,
 }
 KNOWN = {
     *STEPS,
     *(GPT, TransformerBlock, MultiHeadAttention),
     *(Embedding, LearnedPositions, RotaryPositions),
-    *(nn.Embedding, nn.ModuleList, nn.Dropout, nn.Identity),
+    *(nn.Embedding, nn.ModuleList),
 }

@@ -58,8 +58,7 @@ def for_one_row(part: nn.Linear) -> Callable[[Tensor], Tensor]:
     weight, bias = part.weight, part.bias
     if not is_large(weight):
         return partial(F.linear, weight=weight, bias=bias)
-    product = torch.ops.mkldnn._linear_pointwise.default
-    return lambda x: product(x, weight, bias, "none", [], "")
+    return partial(by_onednn, weight=weight, bias=bias)
 
 
 def by_columns(part: nn.Linear) -> Callable[[Tensor], Tensor]:
@@ -116,4 +115,5 @@ def by_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 def by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`F.linear` by the operator that `torch.compile` puts in its place; it has no
     gradient, and no public name."""
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    product = torch.ops.mkldnn._linear_pointwise.default
+    return product(x, weight, bias, "none", [], "")

@@ -103,6 +103,20 @@ def test_a_head_that_has_grown_is_copied_in_its_new_size():
         assert written(model, ids).shape == (T, n)
 
 
+@pytest.mark.parametrize("left_out", [
+    "norm", "blocks.0.norm1", "blocks.1.feed_forward", "blocks.0.attention.project",
+    "blocks.1.feed_forward.down",
+])  # fmt: skip
+def test_a_part_that_is_left_out_is_left_out_of_the_step(left_out):
+    model, ids = make(d_ff=16), some_ids(T)
+    *where, name = left_out.split(".")
+    setattr(model.get_submodule(".".join(where)), name, nn.Identity())
+    assert can_step(model)
+    torch.testing.assert_close(
+        written(model, ids), at_once(model, ids), atol=2e-5, rtol=1e-5
+    )
+
+
 def double(model):
     return model.double()
 

@@ -95,6 +95,19 @@ FAILS = {
         "in: assert VERSION == 9",
     ),
     "lines": ("careful(-5)", "line 29, in careful"),
+    "two-in-a-line": (
+        "a = 1; assert VERSION == a",
+        "in: a = 1; assert VERSION == a",
+    ),
+    "one-in-three": (
+        "assert (\n    VERSION == 8\n)",
+        "in: assert ( VERSION == 8 )",
+    ),
+    "hidden-in-part": (
+        "assert (\n    VERSION == 8\n    ### BEGIN HIDDEN TESTS\n"
+        "    and 'secret'\n    ### END HIDDEN TESTS\n)",
+        "in: VERSION == 8",
+    ),
 }
 
 

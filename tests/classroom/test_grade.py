@@ -121,6 +121,8 @@ def test_marks_of_a_person_are_kept_and_reach_the_student(jail, course, capsys):
     assert grade(course, again=True, student=("right",)) == 0
     assert table(course)["right"]["why"] == "1.5"
     assert table(course)["right"]["to_mark"] == "1"  # nbgrader asks to look again
+    page = course.file("feedback", "right").read_text()
+    assert "</a>: 1.5 of 2, <a" in page and "not marked yet" not in page
 
 
 def test_the_marking_guide_is_there_for_who_marks_and_for_nobody_else(jail, course):

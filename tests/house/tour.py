@@ -57,20 +57,27 @@ def parts(recorder: Recorder) -> None:
     causal_mask(T)
 
 
+def a_model(architecture: str, n_kv_heads: int | None):
+    """A model in which every letter has its own size."""
+    from llm.model import GPTConfig, build
+
+    config = GPTConfig(
+        architecture=architecture, vocab_size=V, context_length=CONTEXT,
+        d_model=C, n_layers=L, n_heads=H, n_kv_heads=n_kv_heads, d_ff=F,
+    )  # fmt: skip
+    return build(config)
+
+
 def models(recorder: Recorder) -> None:
     """Both architectures, heads shared or not: whole, in chunks, and one by one."""
     import torch
 
-    from llm.model import GPTConfig, build, next_token_loss
+    from llm.model import next_token_loss
 
     ids = torch.randint(V, (B, T))
     for architecture in ("gpt2", "llama"):
         for n_kv_heads in (None, KV_HEADS):
-            config = GPTConfig(
-                architecture=architecture, vocab_size=V, context_length=CONTEXT,
-                d_model=C, n_layers=L, n_heads=H, n_kv_heads=n_kv_heads, d_ff=F,
-            )  # fmt: skip
-            model = build(config)
+            model = a_model(architecture, n_kv_heads)
             shared = (
                 H,
                 n_kv_heads or H,
@@ -88,15 +95,10 @@ def steps(recorder: Recorder) -> None:
     import torch
 
     from llm.decode import DecodeStep
-    from llm.model import GPTConfig, build
 
     for architecture in ("gpt2", "llama"):
         for n_kv_heads in (H, KV_HEADS):
-            config = GPTConfig(
-                architecture=architecture, vocab_size=V, context_length=CONTEXT,
-                d_model=C, n_layers=L, n_heads=H, n_kv_heads=n_kv_heads, d_ff=F,
-            )  # fmt: skip
-            model = build(config).eval()
+            model = a_model(architecture, n_kv_heads).eval()
             step = DecodeStep(model, model.new_caches(1))
             for position in range(3):
                 sizes = {
