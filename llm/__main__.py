@@ -499,7 +499,7 @@ def resume_command(run: Path) -> str:
 
 def conclude(run: Path, records: list[Record], config: TrainConfig) -> int:
     """Draw the curve, say what was reached and what comes next."""
-    from llm.viz import curve
+    from llm.curve import curve
 
     curve(records, run / "curve.png")
     done = records[-1]["step"]

@@ -119,7 +119,7 @@ def good_chapter():
         ),
         markdown("## Goals\n\n- weigh\n- mask\n  and hide\n- scale"),
         markdown("## Setup"),
-        code("import torch\n\nfrom llm import viz\n\nviz.setup(seed=0)"),
+        code("import torch\n\nfrom book import viz\n\nviz.setup(seed=0)"),
         markdown("## Averaging the past forgets the order"),
         code("x = torch.zeros(3)\nx", {
             "output_type": "execute_result", "data": {"text/plain": "tensor(0)"},
@@ -259,7 +259,7 @@ MUTANTS = {
         (replace("Predict", "See"), "The question” asks the reader to predict"),
         (replace("- weigh\n", ""), "“## Goals” is a list of three to five verbs"),
         (replace("- weigh", "- a\n- b\n- c\n- d"), "“## Goals” is a list"),
-        (replace("import torch\n\nfrom llm import viz\n", ""), "## Setup” imports"),
+        (replace("import torch\n\nfrom book import viz\n", ""), "## Setup” imports"),
         (replace("viz.setup(seed=0)", "x = 1"), "“## Setup” imports"),
         (replace("def weigh(x):\n    return x", "x"), "shows a definition"),
         (replace("assert timed < 5", "timed < 5"), "“## Check” asserts"),

@@ -15,6 +15,7 @@ from tests.house.notebooks import PACKAGE, ROOT, module_name, modules
 # `files` is the ground that every floor stands on.
 FLOORS = {
     "files": -1,
+    "style": -1,
     "corpora": 0,
     "tokenizers": 0,
     "ngram": 1,
@@ -35,11 +36,18 @@ FLOORS = {
     "bugs": 6,
     "check": 6,
     "export": 6,
-    "exercises": 7,
-    "viz": 7,
+    "curve": 7,
     "__main__": 8,
 }
-OUTSIDE = {"tests", "tools", "benchmarks", "classroom", "assignments", "conftest"}
+OUTSIDE = {
+    "book",
+    "tests",
+    "tools",
+    "benchmarks",
+    "classroom",
+    "assignments",
+    "conftest",
+}
 
 
 def imports(source, module):
@@ -140,7 +148,7 @@ def state():
 torch.set_printoptions(profile="full")
 found = {}
 for module in sys.argv[1:]:
-    for name in [m for m in sys.modules if m.split(".")[0] == "llm"]:
+    for name in [m for m in sys.modules if m.split(".")[0] in ("llm", "book")]:
         del sys.modules[name]
     before, said = state(), io.StringIO()
     try:
@@ -156,7 +164,11 @@ print(json.dumps(found))
 
 
 def test_each_module_can_be_imported_alone_and_does_nothing_else():
-    names = [f"llm.{module_name(path)}".rstrip(".") for path in modules()]
+    names = [
+        f"{package.name}.{module_name(path, package)}".rstrip(".")
+        for package in (PACKAGE, ROOT / "book")
+        for path in modules(package)
+    ]
     found = json.loads(run(IMPORT_EACH, *names).stdout)
     assert set(found) == set(names)
     loud = {name: said for name, said in found.items() if said}
@@ -179,16 +191,16 @@ def test_each_module_can_be_imported_alone_and_does_nothing_else():
         ("layers.py", "from .model import GPT", "imports llm.model, floor 3"),
         (
             "layers.py",
-            "def f():\n    from llm.viz.style import BLUE",
+            "def f():\n    from llm.curve import loss",
             "layers.py:2",
         ),
         ("layers.py", "if 1:\n    import llm.data", "imports llm.data, floor 1"),
         (
-            "viz/style.py",
+            "curve/style.py",
             "from .. import __main__",
             "imports llm.__main__, floor 8",
         ),
-        ("viz/style.py", "from tests.house import rules", "stands without it"),
+        ("curve/style.py", "from tests.house import rules", "stands without it"),
         ("model.py", "import conftest", "imports conftest"),
         ("__init__.py", "from llm import files", "`import llm` imports nothing"),
         ("museum.py", "", "llm.museum stands on no floor: add it to FLOORS"),
@@ -205,8 +217,11 @@ def test_an_import_that_goes_up_is_caught(tmp_path, file, line, says):
     [
         ("model.py", "from llm.attention import attention\nimport llm.files"),
         ("corpora.py", "from llm.files import atomic_write"),
-        ("viz/plots.py", "from . import style\nfrom llm import model, __version__"),
-        ("__main__.py", "from llm.viz import style\nfrom llm import viz"),
+        (
+            "curve/plots.py",
+            "from . import style\nfrom llm import model, __version__",
+        ),
+        ("__main__.py", "from llm.curve import style\nfrom llm import curve"),
         ("layers.py", "import torch.nn\nfrom tests_of_others import x"),
     ],
 )
@@ -216,9 +231,9 @@ def test_an_import_that_goes_down_passes(tmp_path, file, line):
 
 def toy_package(folder, file, line):
     package = folder / "llm"
-    (package / "viz").mkdir(parents=True)
+    (package / "curve").mkdir(parents=True)
     for name in ("files", "corpora", "data", "layers", "attention", "model",
-                 "__main__", "__init__", "viz/__init__", "viz/style"):  # fmt: skip
+                 "__main__", "__init__", "curve/__init__", "curve/style"):  # fmt: skip
         (package / f"{name}.py").touch()
     (package / file).write_text(line)
     return package

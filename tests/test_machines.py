@@ -12,13 +12,13 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
+from book.viz import machines
+from book.viz.page import JS, WIDGET
 from llm.corpora import story
 from llm.model import GPTConfig, build
 from llm.ngram import BigramTable, WindowModel
 from llm.oracle import Oracle
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
-from llm.viz import machines
-from llm.viz.page import JS, WIDGET
 
 mpl.use("Agg")
 ALT = "Four columns of bars: what each of three models expects next, and the truth."

@@ -165,14 +165,14 @@ def test_a_new_module_or_name_needs_a_birthplace(package):
     strangers = {
         "f": [quotes.Source("museum", "f", "")],
         "g": [quotes.Source("attention", "g", "")],
-        "h": [quotes.Source("viz.style", "h", "")],
+        "h": [quotes.Source("corpora.text", "h", "")],
         "i": [quotes.Source("tokenizers.runes", "i", "")],
     }
     complaints = "\n".join(quotes.unplaced(strangers))
     assert "llm.museum: in which chapter" in complaints
     assert "llm.attention.g: in which chapter" in complaints
     assert "llm.tokenizers.runes: in which chapter" in complaints
-    assert "viz" not in complaints
+    assert "corpora" not in complaints
     assert any("llm.attention has no KVCache" in c for c in quotes.stale(package))
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from llm import viz
-from llm.viz import page, style
+from book import viz
+from book.viz import page
+from llm import style
 
 mpl.use("Agg")
 WORDS = ["Mia", "gave", "the ball"]
@@ -247,7 +248,7 @@ def test_importing_the_package_does_not_import_ipython_or_widgets():
     import subprocess
 
     code = (
-        "import sys, llm.viz; print({'IPython', 'ipywidgets'} & set(sys.modules))"
+        "import sys, book.viz; print({'IPython', 'ipywidgets'} & set(sys.modules))"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True

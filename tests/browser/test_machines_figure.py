@@ -8,7 +8,7 @@ import pytest
 import test_site
 from figures import dead_controls
 
-from llm import viz
+from book import viz
 from llm.corpora import story
 from llm.model import GPTConfig, build
 from llm.ngram import BigramTable, WindowModel

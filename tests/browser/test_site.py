@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 from figures import dead_controls
 
-from llm import viz
+from book import viz
 
 VIEWS = [(theme, width) for theme in ("light", "dark") for width in (1400, 390)]
 PROBE = Path(__file__).with_name("probe.js")

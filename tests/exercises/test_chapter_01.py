@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from llm.exercises import chapter_01 as c
+from book.exercises import chapter_01 as c
 
 # ---------------------------------------------------------------- right answers
 

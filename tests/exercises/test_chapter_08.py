@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from llm.exercises import chapter_08
+from book.exercises import chapter_08
 
 # ---------------------------------------------------------------- right answers
 

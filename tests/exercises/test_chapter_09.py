@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from llm.exercises import chapter_09 as c
+from book.exercises import chapter_09 as c
 
 
 def back(n):

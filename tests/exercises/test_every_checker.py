@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm.exercises import chapter_01, chapter_08, chapter_09
+from book.exercises import chapter_01, chapter_08, chapter_09
 
 CHECKERS = [
     pytest.param(checker, id=f"{module.__name__[-2:]}-{name}")

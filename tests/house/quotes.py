@@ -40,10 +40,10 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "runs": None,
     "check": None,
     "corpora": None,
-    "exercises": None,
+    "curve": None,
     "files": None,
+    "style": None,
     "oracle": None,
-    "viz": None,
     "ngram": {"BigramTable": 1, "WindowModel": 7},
     "tokenizers": None,
     "tokenizers.base": 3,
@@ -170,17 +170,12 @@ class Quote:
 
 Package = dict[str, list[Source]]
 
-# Checkers are named after what the reader writes: these names are not quotations.
-NOT_QUOTED = {"exercises"}
-
 
 def package_definitions(package: Path = PACKAGE) -> Package:
     """The definitions of each name, by syntax alone: nothing is imported."""
     found: Package = defaultdict(list)
     for path in modules(package):
         module = module_name(path, package)
-        if module.split(".")[0] in NOT_QUOTED:
-            continue
         source = path.read_text(encoding="utf-8")
         for node in top_level(ast.parse(source)):
             found[node.name].append(
@@ -317,7 +312,7 @@ def unplaced(package: Package) -> list[str]:
 
 
 def _of_package(module: str) -> int | str | None:
-    """`viz.style` is born where `viz` is, unless modules of `viz` are listed."""
+    """`corpora.text` is born where `corpora` is, unless modules of it are listed."""
     top = module.split(".")[0]
     listed = any(name.startswith(f"{top}.") for name in BIRTHPLACES)
     return "unknown" if listed else BIRTHPLACES.get(top, "unknown")

@@ -185,7 +185,7 @@ def exercises(recorder: Recorder) -> None:
     """The checkers, on right answers."""
     import torch
 
-    from llm.exercises import chapter_08, chapter_09
+    from book.exercises import chapter_08, chapter_09
 
     def reverse_views(n_words):
         own, other = torch.eye(n_words), torch.zeros(n_words, n_words)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from llm.viz.style import BLUE, GREY
+from llm.style import BLUE, GREY
 
 INK, PALE = "#222222", "#F3F5F7"
 

@@ -1,12 +1,14 @@
 """Every plot and interactive figure of the book, and the one style they share.
 
-Computed data comes in, a picture comes out. Nothing below imports this package.
+Computed data comes in, a picture comes out.
 """
 
-from llm.viz.machines import machines_panel, three_machines
-from llm.viz.page import Bundle, interactive, panel, passage, tokens
-from llm.viz.plots import curve, heatmap
-from llm.viz.style import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILLION, setup
+from book.viz.machines import machines_panel, three_machines
+from book.viz.page import Bundle, interactive, panel, passage, tokens
+from book.viz.plots import heatmap
+from book.viz.style import setup
+from llm.curve import curve
+from llm.style import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILLION
 
 __all__ = [
     "BLACK",

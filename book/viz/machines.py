@@ -18,15 +18,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from book.viz.page import WIDGET, Bundle, Picture, interactive
+from book.viz.plots import visible
 from llm.corpora import story
 from llm.generate import new_tokens, temperature
 from llm.model import GPT, TransformerBlock
 from llm.ngram import BigramTable, WindowModel
 from llm.oracle import Oracle, ParseError, start
+from llm.style import BLACK, BLUE, GREY, STYLE, VERMILLION
 from llm.tokenizers import END_OF_TEXT, Tokenizer
-from llm.viz.page import WIDGET, Bundle, Picture, interactive
-from llm.viz.plots import visible
-from llm.viz.style import BLACK, BLUE, GREY, STYLE, VERMILLION
 
 NAMES = ("the table", "the window", "the Transformer", "the oracle")
 COLOURS = (GREY, VERMILLION, BLUE, BLACK)

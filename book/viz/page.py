@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from llm.viz.plots import visible
+from book.viz.plots import visible
 
 JS = Path(__file__).parent / "js"
 SHADES = ["#CFE3F1", "#F9DDC8", "#D3ECE4", "#F4E3EC"]  # pale forms of the palette
@@ -96,7 +96,7 @@ def interactive(
 ) -> Bundle:
     """A figure to play with: alive in JupyterLab and on the site, printed on paper.
 
-    module: the name of a file in llm/viz/js, or the path of another; js/host.js
+    module: the name of a file in book/viz/js, or the path of another; js/host.js
     says what it may do. state: what the module gets to see: strings, finite
     numbers, lists and dictionaries of these, tensors and arrays; numbers are
     rounded to five digits. alt: what is to be seen, and what it shows. figure: the

@@ -4,6 +4,6 @@ A checker takes what the reader wrote and returns a `Verdict`: passed or not, an
 sentence that says what is wrong.
 """
 
-from llm.exercises.verdict import Verdict
+from book.exercises.verdict import Verdict
 
 __all__ = ["Verdict"]

@@ -1,14 +1,8 @@
-"""How every figure of the book looks, and what every notebook starts from."""
+"""The look of every picture: colours, and settings of Matplotlib."""
 
 from __future__ import annotations
 
-import os
-import random
-import sys
-
 import matplotlib as mpl
-import numpy as np
-import torch
 
 # Okabe and Ito's colours for all kinds of sight, without the pale three.
 BLUE = "#0072B2"  # training
@@ -47,31 +41,3 @@ STYLE = {
     "axes.prop_cycle": mpl.cycler(color=[BLUE, VERMILLION, GREEN, PURPLE, GREY])
     + mpl.cycler(linestyle=["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))]),
 }
-
-
-def setup(seed: int = 0) -> None:
-    """The first line of each chapter: the same numbers and look every time.
-
-    Seeds Python, NumPy and PyTorch with `seed`, computes with one thread (the sums
-    of two threads may differ in their last digits), prints two decimals, and draws
-    in the style of the book: sharp PNG for the screen, PDF for print, the same
-    bytes in every run.
-    """
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    torch.set_printoptions(precision=2, sci_mode=False, linewidth=80)
-    np.set_printoptions(precision=2, suppress=True, linewidth=80)
-    os.environ["SOURCE_DATE_EPOCH"] = "0"  # no date of today inside a PDF
-    mpl.rcParams.update(STYLE)
-    if in_notebook():
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        set_matplotlib_formats("retina", "pdf")
-
-
-def in_notebook() -> bool:
-    """Whether IPython runs this code."""
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and ipython.get_ipython() is not None

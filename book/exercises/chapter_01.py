@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llm.exercises.verdict import (
+from book.exercises.verdict import (
     Wrong,
     answer_of,
     checker,

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from llm.attention import attention, attention_weights
-from llm.exercises.verdict import (
+from book.exercises.verdict import (
     Wrong,
     answer_of,
     checker,
@@ -16,6 +15,7 @@ from llm.exercises.verdict import (
     mask_of,
     number_of,
 )
+from llm.attention import attention, attention_weights
 
 
 def _compare(result: Tensor, expected: Tensor, mistakes: dict[str, Tensor]) -> None:

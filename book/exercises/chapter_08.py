@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from llm.attention import attention_weights, causal_mask
-from llm.exercises.verdict import (
+from book.exercises.verdict import (
     Wrong,
     answer_of,
     checker,
@@ -16,6 +15,7 @@ from llm.exercises.verdict import (
     same,
     tensor_of,
 )
+from llm.attention import attention_weights, causal_mask
 
 
 def _random(*shape: int) -> Tensor:
