@@ -7,7 +7,7 @@ starts where a story starts. A window cut from the middle of the stream is refus
 with a `ParseError`, unless it happens to be the beginning of a story: what would
 follow it depends on what the cut hides, and is another question.
 
-What the machine of `llm.corpora.stories` guarantees makes this short: at every fork
+What the grammar of `llm.corpora.stories` guarantees makes this short: at every fork
 the options are texts of which none is the beginning of another. So the way a text
 went is known up to the fork it is at, and only there several options are still open.
 """
@@ -24,8 +24,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from llm.corpora.stories import Story, World, machine
-from llm.corpora.stories.machine import Fork, Machine, Memory, Option, Point
+from llm.corpora.stories import Story, World, story_grammar
+from llm.corpora.stories.grammar import Fork, Grammar, Memory, Option, Point
 from llm.corpora.stories.story import WHOLE, describe
 from llm.tokenizers import (
     END_OF_TEXT,
@@ -39,16 +39,6 @@ from llm.tokenizers.pretokens import find_pretokens
 from llm.tokenizers.words import WORD_PATTERN
 
 BLANK_LINE = "\n\n"
-KINDS = (
-    "person",
-    "visitor",
-    "thing",
-    "colour",
-    "size",
-    "place",
-    "helper",
-    "passer",
-)
 IMPOSSIBLE = -1e4  # the logit of what cannot follow: finite, and exp of it is 0.0
 MOST_STATES = 5000  # beginnings of texts to remember, of some 20 kB each
 
@@ -85,7 +75,7 @@ class Cursor:
     typed: the text since the fork. surprise: −ln of the probability of all before.
     """
 
-    machine: Machine
+    grammar: Grammar
     end: str
     point: Point
     memory: Memory
@@ -94,12 +84,12 @@ class Cursor:
 
     @property
     def fork(self) -> Fork:
-        return self.machine.fork_at(self.point, self.memory)
+        return self.grammar.fork_at(self.point, self.memory)
 
     def open(self) -> Iterator[tuple[Option, Memory, str]]:
         """The options that go on as typed, each with its memory and its text."""
         for option in self.fork.options:
-            memory, text = _write(self.machine, option, self.memory, self.end)
+            memory, text = _write(self.grammar, option, self.memory, self.end)
             if text.startswith(self.typed):
                 yield option, memory, text
 
@@ -116,7 +106,7 @@ class Cursor:
         """
         text = self.typed + text
         point, memory, surprise = self.point, self.memory, self.surprise
-        at, length, made, end = 0, len(text), self.machine, self.end
+        at, length, made, end = 0, len(text), self.grammar, self.end
         while at < length:
             fork = point.fork or made.fork_at(point, memory)
             found = _match(made, fork, memory, text, at, end)
@@ -144,7 +134,7 @@ class Cursor:
 
 
 def _write(
-    made: Machine, option: Option, memory: Memory, end: str
+    made: Grammar, option: Option, memory: Memory, end: str
 ) -> tuple[Memory, str]:
     """The memory after an option, and its text, with the end mark at the end."""
     if option.remembers:
@@ -154,7 +144,7 @@ def _write(
 
 
 def _match(
-    made: Machine, fork: Fork, memory: Memory, text: str, at: int, end: str
+    made: Grammar, fork: Fork, memory: Memory, text: str, at: int, end: str
 ) -> tuple[Option, Memory, int] | None:
     """The option that stands in `text`, whole, at a position."""
     for letter in (text[at], ""):
@@ -170,7 +160,7 @@ def _match(
 def _refuse(cursor: Cursor, text: str, at: int) -> None:
     """Raise a `ParseError` for the first letter that no option has."""
     options = [
-        _write(cursor.machine, option, cursor.memory, cursor.end)[1]
+        _write(cursor.grammar, option, cursor.memory, cursor.end)[1]
         for option in cursor.fork.options
     ]
     typed = ""
@@ -191,7 +181,7 @@ def _normalised(law: dict) -> dict:
 
 def start(world: World = WHOLE, end: str = BLANK_LINE) -> Cursor:
     """The beginning of the stream."""
-    made = machine(world)
+    made = story_grammar(world)
     return Cursor(made, end, made.start, {})
 
 
@@ -242,7 +232,7 @@ def parse(text: str, world: World = WHOLE) -> Story:
     cursor = start(world).read(text + BLANK_LINE, taken)
     if cursor.typed or not taken or taken[-1].next:
         raise ParseError(text, len(text), cursor.next_char())
-    return describe(machine(world), taken)
+    return describe(story_grammar(world), taken)
 
 
 # --- How surprising a story is on average -----------------------------------------
@@ -251,14 +241,14 @@ def parse(text: str, world: World = WHOLE) -> Story:
 def entropy(world: World = WHOLE) -> float:
     """The expected −ln of the probability of a story, in nats: exact.
 
-    The machine is walked backwards: from any place on, the surprise to expect is that
+    The grammar is walked backwards: from any place on, the surprise to expect is that
     of the fork there and, weighted with its probability, that of the way behind each
     option. What is remembered matters only as far as a later fork reads it, and of
     people, animals and the like only how many have been drawn, because all of them
     are equally likely and none has a rule of its own. So there are few cases, and
     each is computed once. It takes half a minute for the whole world.
     """
-    return _Expectation(machine(world)).of(machine(world).start, {})
+    return _Expectation(story_grammar(world)).of(story_grammar(world).start, {})
 
 
 class _Expectation:
@@ -268,15 +258,14 @@ class _Expectation:
     case of what they stand for. ways: what `_summed` makes of each fork.
     """
 
-    def __init__(self, made: Machine) -> None:
+    def __init__(self, made: Grammar) -> None:
         self.made = made
         self.known: dict[Point, tuple[tuple[str, ...], dict[tuple, float]]] = {}
         self.ways: dict[Fork, tuple] = {}
-        of_rules = {name.rpartition(" ")[2] for name in made.rules}
         self.personal = {
             f"drawn {kind}"
-            for kind in KINDS
-            if of_rules & {*made.words.entities(kind)}
+            for kind in made.words.kinds()
+            if any(has_own_rule(made, name) for name in made.words.entities(kind))
         }
 
     def of(self, point: Point, memory: Memory) -> float:
@@ -332,6 +321,11 @@ class _Expectation:
         if name.startswith("drawn ") and name not in self.personal:
             return len(value.split(", ")) if value else 0
         return value
+
+
+def has_own_rule(grammar: Grammar, entity: str) -> bool:
+    """Is there a rule for this entity alone, like "use kite"?"""
+    return any(rule.endswith(f" {entity}") for rule in grammar.rules)
 
 
 # --- Tokens -----------------------------------------------------------------------
@@ -543,7 +537,7 @@ def _pieces(cursor: Cursor, before: str, cut: Cut) -> dict[str, float]:
     word "The" comes no "re", though "There" is a word.
     """
     law: dict[str, float] = defaultdict(float)
-    made, end = cursor.machine, cursor.end
+    made, end = cursor.grammar, cursor.end
     waiting = [
         (option.probability, text[len(cursor.typed) :], option, memory)
         for option, memory, text in cursor.open()

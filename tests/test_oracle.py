@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from llm import oracle
-from llm.corpora.stories import World, machine, sample_story, story
-from llm.corpora.stories.machine import walk
+from llm.corpora.stories import World, sample_story, story, story_grammar
+from llm.corpora.stories.grammar import walk
 from llm.data import documents
 from llm.evaluate import evaluate, grammatical_share
 from llm.generate import generate
@@ -51,24 +51,19 @@ def one_of_each_word(name, n):
 def small(plot, **changes):
     """A world with one plot whose stories can all be written down."""
     names = {
-        "people": ("Mia", "Tom", "Ada"),
+        "girls": ("Mia", "Ada"),
+        "boys": ("Tom",),
         "things": ("kite", "drum", "cup"),
         "colours": ("red", "blue"),
-        "sizes": ("small", "big"),
+        "qualities": ("small", "big"),
         "places": ("park",),
-        "helpers": ("baker",),
-        "animals": ("bat", "calf"),
         "visitors": ("Greta",),
-        "passers": ("duke",),
-        "creatures": ("fox",),
     }
-    return World(
-        plots=(plot,), n_spots=2, keep=one_of_each_word, **(names | changes)
-    )
+    return World(plots=(plot,), most=3, keep=one_of_each_word, **(names | changes))
 
 
 def all_of(world):
-    made = machine(world)
+    made = story_grammar(world)
     return list(walk(made, made.start, {}))
 
 

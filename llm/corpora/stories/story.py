@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from random import Random
 
-from llm.corpora.stories.labels import LABELS
-from llm.corpora.stories.machine import (
-    Machine,
+from llm.corpora.stories.grammar import (
+    Grammar,
     Marks,
     Memory,
     Option,
     Pick,
+    Symbols,
     parse_rules,
 )
-from llm.corpora.stories.plots import PLOTS
-from llm.corpora.stories.words import WORDS, use_the
-from llm.corpora.stories.world import State, World, replay
+from llm.corpora.stories.world import State, World, errand_rules, replay
 
 WHOLE = World()
 
@@ -76,35 +76,82 @@ def stories(seed: int, world: World = WHOLE) -> Iterator[str]:
 
 def story(seed: int, index: int = 0, world: World = WHOLE) -> str:
     """One story out of the endless row that belongs to a seed."""
-    return machine(world).write(_random(seed, index))
+    return story_grammar(world).write(_random(seed, index))
 
 
 def sample_story(seed: int, index: int = 0, world: World = WHOLE) -> Story:
     """The same story as from `story`, with all that is known about it."""
-    made = machine(world)
-    return describe(made, made.wander(_random(seed, index)))
+    grammar = story_grammar(world)
+    return describe(grammar, grammar.wander(_random(seed, index)))
 
 
 def _random(seed: int, index: int) -> Random:
     return Random(f"story {index} of {seed}")
 
 
-def machine(world: World = WHOLE) -> Machine:
-    """The machine that writes the stories of a world; one for each world."""
-    return _machine(world)
+def story_grammar(world: World = WHOLE) -> Grammar:
+    """The grammar that writes the stories of a world; one object for each world."""
+    return _grammar(world)
+
+
+@cache
+def _source(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=32)
-def _machine(world: World) -> Machine:
+def _grammar(world: World) -> Grammar:
     marks = Marks()
-    rules = parse_rules(WORDS + PLOTS, marks)
+    source = "\n".join([_source("words.txt"), _source("plots.txt"), errand_rules()])
+    rules = parse_rules(source, marks)
     rules |= use_the(rules)
     if world.plots is not None:
         rules["plot"] = _only_plots(rules["plot"], world.plots)
     if world.keep is not None:
         rules = {name: _thin(rule, name, world) for name, rule in rules.items()}
-    labels = parse_rules(LABELS, marks)
-    return Machine(rules | labels, world, marks)
+    labels = parse_rules(_source("labels.txt"), marks)
+    return Grammar(rules | labels, world, marks)
+
+
+def use_the(rules: dict[str, Pick]) -> dict[str, Pick]:
+    """For each rule "use kite", a rule "use the kite", which says "the kite" for "it"
+    where it says so first."""
+    named = {}
+    for name, rule in rules.items():
+        if name.startswith("use "):
+            thing = name.removeprefix("use ")
+            named[f"use the {thing}"] = _name_it(rule, thing)
+    return named
+
+
+def _name_it(rule: Pick, thing: str) -> Pick:
+    return Pick(tuple((w, _name_first(row, thing)) for w, row in rule.alternatives))
+
+
+def _name_first(row: Symbols, thing: str) -> Symbols:
+    """The row with its first "it" named, wherever in its first choices that stands."""
+    row = list(row)
+    for place, symbol in enumerate(row):
+        if isinstance(symbol, Pick):
+            row[place] = _name_it(symbol, thing)
+            named = [_names(s, thing) for _, s in row[place].alternatives]
+            if all(named):
+                break
+        elif isinstance(symbol, str) and re.search(r"\bit\b", symbol):
+            row[place] = re.sub(r"\bit\b", f"the {thing}", symbol, count=1)
+            break
+    return tuple(row)
+
+
+def _names(row: Symbols, thing: str) -> bool:
+    """Does every text of a row name the thing?"""
+    return any(
+        f"the {thing}" in symbol
+        if isinstance(symbol, str)
+        else isinstance(symbol, Pick)
+        and all(_names(s, thing) for _, s in symbol.alternatives)
+        for symbol in row
+    )
 
 
 def _only_plots(rule: Pick, plots: Iterable[str]) -> Pick:
@@ -133,12 +180,12 @@ def _thin(rule: Pick, name: str, world: World) -> Pick:
     )
 
 
-def describe(made: Machine, options: Iterable[Option]) -> Story:
+def describe(grammar: Grammar, options: Iterable[Option]) -> Story:
     """All that follows from the options that were taken."""
     memory: Memory = {}
     choices, deeds = [], []
     for option in options:
-        memory = made.after(option, memory)
+        memory = grammar.after(option, memory)
         text = option.template % memory if option.varies else option.template
         choices.append(Choice(text, option.probability))
         deeds += [deed for deed in option.deeds if isinstance(deed, str)]
@@ -149,8 +196,8 @@ def describe(made: Machine, options: Iterable[Option]) -> Story:
         derivation=tuple(choices),
         events=tuple(events),
         state=replay(events),
-        questions=tuple(_questions(made.say(f"questions {plot}", memory))),
-        summary=made.say(f"summary {plot}", memory),
+        questions=tuple(_questions(grammar.say(f"questions {plot}", memory))),
+        summary=grammar.say(f"summary {plot}", memory),
         plot=plot,
         topic=memory["thing"],
         mood=memory["mood"],
@@ -165,12 +212,10 @@ def _event(deed: str, memory: Memory) -> str:
 
 def _named(role: str, memory: Memory) -> str:
     if role == "twin":
-        return f"{memory['size2']} {memory['colour2']} {memory['thing']}"
+        return f"{memory['quality2']} {memory['colour2']} {memory['thing']}"
     if role in ("thing", "thing2"):
         number = role.removeprefix("thing")
-        return (
-            f"{memory[f'size{number}']} {memory[f'colour{number}']} {memory[role]}"
-        )
+        return f"{memory[f'quality{number}']} {memory[f'colour{number}']} {memory[role]}"
     return memory.get(role, role)
 
 

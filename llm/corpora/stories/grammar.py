@@ -1,6 +1,6 @@
-"""A machine that writes by making choices, and so can be read backwards.
+"""A grammar that writes by making choices, and so can be read backwards.
 
-A grammar is a set of rules, each a list of alternatives. An alternative is text with
+It is a set of rules, each a list of alternatives. An alternative is text with
 marks in it:
 
     [went|ran]            one of these, inline
@@ -15,7 +15,7 @@ marks in it:
 At every fork of the way the options are texts of which none is the beginning of
 another. So whoever reads knows, letter by letter, which option was taken, a text has
 one derivation at most, and its probability is a product with one factor for each
-fork. Where alternatives begin alike, the machine moves the fork to where they part.
+fork. Where alternatives begin alike, the fork moves to where they part.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def _parse_rule(texts: list[str], marks: Marks) -> Pick:
     return Pick(tuple(_weighted(parse_text(text, marks)) for text in texts))
 
 
-# --- The machine ------------------------------------------------------------------
+# --- The grammar ------------------------------------------------------------------
 
 
 class Words(Protocol):
@@ -271,7 +271,7 @@ class Point:
     fork: Fork | None = None
 
 
-class Machine:
+class Grammar:
     """Rules and the words they draw from, made ready to write and to read.
 
     Raises `GrammarError` for two derivations of one text, when it first comes to
@@ -416,8 +416,8 @@ class Machine:
         kind = self._fill(draw.kind, way.memory, needed)
         needed.append(f"drawn {kind}")
         reads += [n for n in needed if n not in way.known]
-        gone = way.memory.get(f"drawn {kind}", "").split(", ")
-        left = [e for e in self.words.entities(kind) if e not in gone]
+        drawn = way.memory.get(f"drawn {kind}", "").split(", ")
+        left = [e for e in self.words.entities(kind) if e not in drawn]
         if not left:
             raise GrammarError(f"nothing of kind {kind!r} is left to draw")
         return [
@@ -534,17 +534,17 @@ def _shared(a: str, b: str) -> int:
     )
 
 
-def walk(machine: Machine, point: Point, memory: Memory) -> Iterator[tuple]:
+def walk(grammar: Grammar, point: Point, memory: Memory) -> Iterator[tuple]:
     """Every story from a place on: its probability and text, one by one.
 
     Only for worlds that are small enough: see `World`.
     """
-    fork = machine.fork_at(point, memory)
+    fork = grammar.fork_at(point, memory)
     for option in fork.options:
-        then = machine.after(option, memory)
+        then = grammar.after(option, memory)
         text = option.template % then if option.varies else option.template
         if option.next is None:
             yield option.probability, text
             continue
-        for probability, rest in walk(machine, option.next, then):
+        for probability, rest in walk(grammar, option.next, then):
             yield option.probability * probability, text + rest
