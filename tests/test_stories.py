@@ -17,6 +17,7 @@ from llm.corpora.stories import (
     story_grammar,
 )
 from llm.corpora.stories.grammar import (
+    Call,
     Draw,
     Grammar,
     Marks,
@@ -26,6 +27,7 @@ from llm.corpora.stories.grammar import (
 )
 from llm.corpora.stories.story import WHOLE
 from llm.corpora.stories.world import PERSONS, is_girl, replay
+from tests.house.notebooks import ROOT
 
 MANY = [sample_story(11, index) for index in range(3000)]
 
@@ -400,3 +402,119 @@ def test_random_texts_of_small_worlds_keep_the_rules_too():
         s = sample_story(rng.randrange(99), 0, world)
         assert s.plot in ("lost", "mixup")
         assert {*s.state.where} <= {*girls, *boys}
+
+
+# --- Every pair of words that can stand side by side --------------------------------
+
+
+MARK = re.compile("([\ue000-\uf8ff])")
+
+
+def in_words(text):
+    """Words, and the signs between them."""
+    return re.findall(r"[A-Za-z]+(?:['-][A-Za-z]+)*'?|[^A-Za-z ]", text)
+
+
+class Neighbours:
+    """What a grammar can write, two words at a time: all of it, not a sample.
+
+    Of each row of symbols: the words it can begin and end with, and whether it can
+    be empty. `pairs` collects all neighbours; a sign like a comma is a word, too.
+    """
+
+    def __init__(self, made):
+        self.made, self.values, self.known = made, values_of(made), {}
+        self.pairs = set()
+        self.ends(Call("story"))
+
+    def ends(self, symbol):
+        """First words, last words, can it be empty? Of one symbol."""
+        if isinstance(symbol, str):
+            parts = [part for part in MARK.split(symbol) if part]
+            if len(parts) > 1:
+                return self.ends_of_row(parts)
+            marks, letter = self.made.marks, parts[0]
+            texts = self.values[marks.name(letter)] if MARK.match(letter) else parts
+            return self.ends_of_texts(texts)
+        if isinstance(symbol, Draw):
+            kinds = kinds_of(symbol.kind)
+            names = [
+                (kind, name) for kind in kinds for name in WHOLE.entities(kind)
+            ]
+            return self.ends_of_texts([WHOLE.forms(*n, symbol.form) for n in names])
+        if isinstance(symbol, Pick):
+            return self.ends_of_any([row for _, row in symbol.alternatives])
+        if isinstance(symbol, Call):
+            if symbol.rule not in self.known:
+                pattern = re.sub(r"\\\{.*?\\\}", ".*", re.escape(symbol.rule))
+                rules = [
+                    r
+                    for n, r in self.made.rules.items()
+                    if re.fullmatch(pattern, n)
+                ]
+                rows = [row for rule in rules for _, row in rule.alternatives]
+                self.known[symbol.rule] = self.ends_of_any(rows)
+            return self.known[symbol.rule]
+        return set(), set(), True
+
+    def ends_of_texts(self, texts):
+        rows = [in_words(text) for text in texts]
+        for row in rows:
+            self.pairs |= {*pairwise(row)}
+        full = [row for row in rows if row]
+        return {r[0] for r in full}, {r[-1] for r in full}, len(full) < len(rows)
+
+    def ends_of_any(self, rows):
+        found = [self.ends_of_row(row) for row in rows]
+        firsts, lasts, empty = zip(*found, strict=True)
+        return set().union(*firsts), set().union(*lasts), any(empty)
+
+    def ends_of_row(self, row):
+        firsts, lasts, empty = set(), set(), True
+        for symbol in row:
+            first, last, nothing = self.ends(symbol)
+            self.pairs |= {(a, b) for a in lasts for b in first}
+            firsts |= first if empty else set()
+            lasts = lasts | last if nothing else last
+            empty = empty and nothing
+        return firsts, lasts, empty
+
+
+@pytest.fixture(scope="module")
+def neighbours():
+    return Neighbours(story_grammar()).pairs
+
+
+def test_all_pairs_are_read(neighbours):
+    """Whatever stands side by side in a story is among the pairs that are read."""
+    for s in MANY:
+        assert {*pairwise(in_words(s.text))} <= neighbours, s.text
+    assert len(neighbours) > 10_000
+
+
+def never_together():
+    path = ROOT / "tests" / "never_in_stories.txt"
+    words, pairs = set(), set()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        parts = line.split()
+        if len(parts) == 2:
+            pairs.add((parts[0], parts[1]))
+        elif not line.startswith("#"):
+            words |= {*parts}
+    return words, pairs
+
+
+def test_no_story_can_say_what_a_teacher_would_not_read_aloud(neighbours):
+    words, pairs = never_together()
+    said = {(a.lower(), b.lower()) for a, b in neighbours}
+    assert not {word for pair in said for word in pair} & words
+    assert not said & pairs
+    assert len(words) > 200 and len(pairs) > 60
+
+
+def test_the_article_fits_whatever_follows(neighbours):
+    for article, word in neighbours:
+        if article.lower() == "a":
+            assert word[0].lower() not in "aeiou", word
+        if article.lower() == "an":
+            assert word[0].lower() in "aeiou" or word == "hour", word
