@@ -164,14 +164,14 @@ def test_parse_after_generate_is_the_identity():
 
 def test_the_stated_entropy_is_met():
     """−ln p of fresh stories is within three standard errors of the number in closed
-    form, and that is between 0.25 and 0.6 nats per character."""
+    form, and that is between 0.15 and 0.4 nats per character."""
     surprises = [-log_prob(story(29, index)) for index in range(4000)]
     mean = statistics.fmean(surprises)
     error = statistics.stdev(surprises) / math.sqrt(len(surprises))
     assert abs(mean - oracle.STORY_ENTROPY) < 3 * error
     assert error < 0.01 * mean
     length = statistics.fmean(len(story(29, i)) + 2 for i in range(4000))
-    assert 0.25 < oracle.STORY_ENTROPY / length < 0.6
+    assert 0.15 < oracle.STORY_ENTROPY / length < 0.4
 
 
 def test_a_bigram_stays_far_from_the_floor():
@@ -248,17 +248,17 @@ def test_ids_that_the_tokenizer_would_not_give_have_probability_zero():
 
 
 def test_an_ungrammatical_text_is_located():
-    text = "On a sunny morning in June, Mia, who loved gold, ran home."
+    text = "On a sunny Monday morning in June, Mia, who loved gold, ran home."
     with pytest.raises(ParseError) as caught:
         parse(text)
-    assert caught.value.position == text.index("gold") == 43
-    assert {*"pmrdbs"} <= {
+    assert caught.value.position == text.index("gold") == 50
+    assert {*"tmrdbs"} <= {
         *caught.value.expected
     } and "g" not in caught.value.expected
-    assert "at position 43, where the stories go on" in str(caught.value)
+    assert "at position 50, where the stories go on" in str(caught.value)
     with pytest.raises(ParseError) as caught:
         next_char(text)
-    assert caught.value.position == 43
+    assert caught.value.position == 50
 
 
 def test_a_text_that_breaks_off_is_located():
