@@ -5,7 +5,7 @@ import importlib
 import json
 import pkgutil
 from collections import Counter
-from itertools import repeat
+from itertools import product, repeat
 
 import pytest
 from hypothesis import example, given
@@ -28,8 +28,20 @@ from llm.tokenizers import (
 )
 from llm.tokenizers.incremental import CorpusRow, descending, train_incrementally
 from llm.tokenizers.merges import count_pairs, merge, train_by_rescanning
-from llm.tokenizers.pretokens import count_pretokens, pretokenise
-from tests.hostile import FRAGMENTS, any_text, cut_text, examples, hostile_text
+from llm.tokenizers.pretokens import (
+    count_pretokens,
+    find_pretokens,
+    pretokenise,
+    sure_length,
+)
+from tests.hostile import (
+    FRAGMENTS,
+    any_text,
+    cut_text,
+    examples,
+    hostile_text,
+    lines_of_code,
+)
 
 TEXT = (
     "The fox's cub didn't see the river; the river saw the fox.\n\n"
@@ -428,9 +440,9 @@ broken_specials = st.lists(
 
 @examples(150)
 @given(
-    cut=st.one_of(cut_text(), cut_text(broken_specials)),
+    cut=st.one_of(cut_text(), cut_text(broken_specials), cut_text(lines_of_code)),
     allowed=st.sets(st.sampled_from(SPECIAL)),
-    chunk_size=st.sampled_from([1, 2, 5, 40]),
+    chunk_size=st.integers(1, 60),
 )
 def test_a_stream_is_encoded_as_the_whole(tokenizer, cut, allowed, chunk_size):
     whole, pieces = cut
@@ -438,6 +450,37 @@ def test_a_stream_is_encoded_as_the_whole(tokenizer, cut, allowed, chunk_size):
         patch.setattr(Tokenizer, "chunk_size", chunk_size)
         stream = list(tokenizer.encode_iterable(pieces, allowed_special=allowed))
     assert stream == tokenizer.encode(whole, allowed_special=allowed)
+
+
+@pytest.mark.parametrize("kind", ["bpe", "words"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "one\r\n",
+        "one\r\n\r\n",
+        "\tif x:\r\n",
+        "\tif x:\n\t\ty\n",
+        "    x = y\n",
+        "one  \n",
+    ],
+)
+def test_a_file_of_code_is_encoded_as_the_whole(kind, line):
+    """Wherever a chunk of the usual size happens to end."""
+    text = line * (2 * Tokenizer.chunk_size // len(line))
+    trained = train_tokenizer(kind, ["....", text], 260 if kind == "bpe" else None)
+    for before in range(len(line) + 2):
+        whole = "." * before + text
+        assert list(trained.encode_iterable([whole])) == trained.encode(whole)
+
+
+def test_a_sure_beginning_is_cut_alike_alone_and_before_any_text():
+    for length in range(1, 7):
+        for letters in product("ls' \n!", repeat=length):
+            text = "".join(letters)
+            for known in range(length):
+                sure = sure_length(find_pretokens(text[:known]))
+                parts = *pretokenise(text[:sure]), *pretokenise(text[sure:])
+                assert parts == tuple(pretokenise(text))
 
 
 @pytest.mark.parametrize(
