@@ -12,7 +12,7 @@ from llm.corpora import load_text, prose, read_texts, text
 from llm.corpora.text import cut_pieces
 from llm.tokenizers import END_OF_TEXT, WordTokenizer
 from llm.tokenizers.pretokens import count_pretokens
-from tests.hostile import cut_text, examples, hostile_text
+from tests.hostile import cut_text, examples, hostile_text, lines_of_code
 
 no_zero = hostile_text.map(lambda found: found.replace("\0", ""))
 
@@ -101,12 +101,21 @@ def test_an_empty_special_token_is_refused(tmp_path):
 
 # -- Where it is cut ---------------------------------------------------------------
 
-SPECIAL = [END_OF_TEXT, "<|end of text|>", "\n---\n", " ", "e"]
+SPECIAL = [END_OF_TEXT, "<|end of text|>", "\n---\n", "--", "aa", " ", "e"]
+self_overlapping = st.lists(
+    st.sampled_from(["-", "--", "\n---\n", "---\n", "\n", " ", "a", "aa", "b"])
+).map("".join)
 
 
 @examples(300)
-@given(cut=cut_text(), special=st.sampled_from(SPECIAL), size=st.integers(1, 60))
+@given(
+    cut=st.one_of(cut_text(), cut_text(self_overlapping), cut_text(lines_of_code)),
+    special=st.sampled_from(SPECIAL),
+    size=st.integers(1, 60),
+)
 @example(("a  b\n\n c\r\n\r\nd", ["a  b\n", "\n c\r", "\n\r\nd"]), END_OF_TEXT, 3)
+@example(("\n---\n---\n  x", ["\n---\n---\n", "  x"]), "\n---\n", 4)
+@example(("-----\n\n a", ["-----\n", "\n a"]), "--", 3)
 @example(("a<|end of text|>b", ["a<|end of", " text|>b"]), "<|end of text|>", 4)
 def test_pieces_have_the_pretokens_and_words_of_the_whole(cut, special, size):
     whole, texts = cut

@@ -91,9 +91,10 @@ def cut_pieces(
 
 def _last_cut(text: str, special_token: str) -> int:
     """The last place where `text` may be cut; 0 if there is none."""
-    place = text.rfind(special_token)
-    if place >= 0:
-        return place + len(special_token)
+    # From the left, as tokenizers look: of "-----" the last "--" is at 2, not at 3.
+    *ended, rest = text.split(special_token)
+    if ended:
+        return len(text) - len(rest)
     # The end of the text may hold the first part of a special token.
     end = max(0, len(text) - len(special_token))
     for cut in (_LINE_END, _WHITE_SPACE):
