@@ -8,6 +8,7 @@ from collections import Counter
 from itertools import product, repeat
 
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -114,6 +115,65 @@ def test_bytes_that_are_not_utf8_decode_by_replacement(bpe):
 def test_an_id_outside_the_vocabulary_is_named(tokenizer, id):
     with pytest.raises(ValueError, match=f"id {id} is not in the vocabulary"):
         tokenizer.decode([0, id])
+
+
+@pytest.mark.parametrize(
+    ("ids", "what"),
+    [
+        (torch.tensor([[1, 2], [3, 4]]), r"Tensor of shape \(2, 2\)"),
+        (torch.tensor([1.0, 2.0]), r"Tensor of shape \(2,\)"),
+        ([[1, 2]], "list"),
+        ([1.0], "list"),
+        ("12", "str"),
+        (7, "int"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_no_row_of_ids_is_named(tokenizer, ids, what):
+    with pytest.raises(
+        ValueError, match=f"ids are a {what}: give one row of whole"
+    ):
+        tokenizer.decode(ids)
+
+
+def test_ids_may_come_as_whole_numbers_of_any_make(tokenizer):
+    ids = tokenizer.encode("the fox")
+    for made in (torch.tensor(ids), torch.tensor(ids).numpy(), iter(ids)):
+        assert tokenizer.decode(made) == "the fox"
+
+
+def test_an_id_is_spelt_by_the_bytes_it_stands_for(tokenizer):
+    spelt = [tokenizer.spelling(id) for id in tokenizer.encode(TEXT)]
+    assert b"".join(spelt).decode() == TEXT
+    for name, id in tokenizer.special_tokens.items():
+        assert tokenizer.spelling(id) == (None if name == UNKNOWN else b"")
+    for id in (-1, tokenizer.vocab_size):
+        with pytest.raises(
+            ValueError, match=f"id {id} .*more entries than the tok"
+        ):
+            tokenizer.spelling(id)
+
+
+@pytest.mark.parametrize("kind", ["characters", "words"])
+def test_an_unknown_piece_has_no_spelling(kind):
+    """So 400 letters that a model never saw are not 4,400 bytes of a name."""
+    lenient = train_tokenizer(kind, ["x"], None, [UNKNOWN, END_OF_TEXT])
+    ids = lenient.encode("Z")
+    assert [lenient.spelling(id) for id in ids] == [None]
+    ids = lenient.encode(f"x{END_OF_TEXT}", allowed_special=[END_OF_TEXT])
+    assert [lenient.spelling(id) for id in ids] == [b"x", b""]
+
+
+@pytest.mark.parametrize("text", [None, 7, b"text", ["one", "two"]])
+def test_what_is_no_string_is_named(tokenizer, text):
+    message = f"text is a {type(text).__name__}: give a string"
+    with pytest.raises(ValueError, match=message):
+        tokenizer.encode(text)
+    with pytest.raises(ValueError, match=message):
+        list(tokenizer.encode_iterable([text]))
+    if tokenizer.kind != "bytes":  # which reads no texts
+        with pytest.raises(ValueError, match=message):
+            make(tokenizer.kind, [text])
 
 
 def test_half_a_character_is_refused_where_it_stands(tokenizer):
@@ -285,6 +345,16 @@ def test_a_vocabulary_larger_than_the_text_allows_is_refused():
     with pytest.raises(ValueError, match=r"after 259 entries: choose at most 259"):
         BPETokenizer.train(["abcd", "abcd"], 300)
     assert BPETokenizer.train(["abcd", "abcd"], 259).merges[-1] == (b"a", b"bcd")
+
+
+def test_a_huge_vocabulary_is_refused_before_any_training(monkeypatch):
+    def never(*_):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr("llm.tokenizers.bpe.train_incrementally", never)
+    message = "vocab_size is 1000000000, .* choose at most 264, or give more text"
+    with pytest.raises(ValueError, match=message):
+        BPETokenizer.train(["abcdé 0123"], 10**9)
 
 
 def test_texts_are_read_once_one_by_one():

@@ -138,13 +138,8 @@ def read_story(oracle: Oracle, text: str, end: int, room: int) -> dict[str, Any]
 def spelled(tokenizer: Tokenizer) -> list[str]:
     """For each id its bytes, each as the character of that number; special tokens
     have none."""
-    special = set(tokenizer.special_tokens.values())
-    spelling = {
-        id: token.decode("latin-1") for token, id in tokenizer.vocab.items()
-    }
-    return [
-        "" if i in special else spelling[i] for i in range(tokenizer.vocab_size)
-    ]
+    spellings = map(tokenizer.spelling, range(tokenizer.vocab_size))
+    return [(spelling or b"").decode("latin-1") for spelling in spellings]
 
 
 def eight_bit(matrix: Tensor) -> tuple[Tensor, Tensor]:
