@@ -21,6 +21,7 @@ from llm.data import (
     Supply,
     check_documents,
     documents,
+    encode_documents,
     split,
     windows,
 )
@@ -110,8 +111,7 @@ def tokenizer_for(
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     """The ids of a text to learn from, in which `<|endoftext|>` ends a document."""
-    allowed = {END_OF_TEXT} & tokenizer.special_tokens.keys()
-    return tokenizer.encode(text, allowed_special=allowed)
+    return encode_documents(text, tokenizer)
 
 
 def digest(text: str) -> str:
@@ -139,9 +139,9 @@ def from_text(order: Order, run: Path) -> Material:
     """A text, cut into windows; no floor is known under these."""
     text = load_text(order.text)
     front, tail = split(text, order.validation_fraction)
-    # only bpe can spell a text that it has not seen
-    seen = front if order.kind == "bpe" else text
-    tokenizer = order.tokenizer_in(run, [seen])
+    # Only bpe can spell a text that it has not seen; words, one that is cut in two.
+    seen = [front] if order.kind == "bpe" else [front, tail]
+    tokenizer = order.tokenizer_in(run, seen)
     ids, held_out = (
         torch.tensor(encode(tokenizer, part)) for part in (front, tail)
     )

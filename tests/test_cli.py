@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from llm.corpora import load_text
 from llm.data import split, windows
 from llm.evaluate import evaluate
 from llm.generate import generate, greedy
+from llm.runs import Order, from_text
 from llm.tokenizers import load
 from llm.train import load_model, read_log
 
@@ -415,9 +417,23 @@ def test_settings_that_cannot_be(capsys, options, message):
     assert snapshot() == before
 
 
+@pytest.mark.parametrize("text", [TEXT, "猫看见球，而没有人知道为什么。" * 99])
+def test_a_cut_through_a_word_does_not_stop_a_model_of_words(tmp_path, text):
+    Path("words.txt").write_text(text, encoding="utf-8")
+    for size in range(20):
+        order = Order(
+            text="words.txt", kind="words", validation_fraction=0.5 + size / 1000
+        )
+        short = replace(order, model=replace(order.model, context_length=1))
+        front, tail = split(text, short.validation_fraction)
+        made = from_text(short, tmp_path)
+        assert made.tokenizer.decode(made.supply.ids) == front
+        assert made.tokenizer.decode(made.held_out[0].flatten()) in tail
+
+
 def test_a_text_shorter_than_the_context(capsys):
     err = refuses(capsys, "train", "--text", shorter(100), "--kind", "characters")
-    assert "the text has 90 tokens, but context_length=" in err
+    assert "the text has 89 tokens, but context_length=" in err
 
 
 def test_a_vocabulary_larger_than_the_text_allows(capsys):
