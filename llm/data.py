@@ -306,7 +306,7 @@ def documents(
             [0, 7, 0]]), tensor([[   5,    6,    0],
             [   7,    0, -100]]))
     """
-    rows = [torch.tensor([end, *as_ids(row).tolist(), end]) for row in rows]
+    rows = [as_ids([end, *as_ids(row).tolist(), end]) for row in rows]
     check_documents([len(row) - 1 for row in rows], context_length)
     fill = partial(pad_sequence, batch_first=True)
     x = fill([row[:-1] for row in rows])  # (B, T)

@@ -381,6 +381,14 @@ def test_a_document_longer_than_the_context_is_refused(context_length):
             make()
 
 
+def test_a_tokenizer_without_an_end_mark_has_no_documents():
+    end = LETTERS.special_tokens.get(END_OF_TEXT)
+    with pytest.raises(
+        ValueError, match="type object: give one row of whole numbers"
+    ):
+        documents([[1, 2]], end, 8)
+
+
 def test_no_document_and_no_batch_are_refused():
     with pytest.raises(ValueError, match="there is no document"):
         documents([], END, 8)

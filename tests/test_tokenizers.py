@@ -646,6 +646,14 @@ def test_other_files_are_refused(content, message, tmp_path):
         load(tmp_path / "file.json")
 
 
+def test_a_file_saved_again_by_an_editor_of_windows_is_read(tokenizer, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(path)
+    text = path.read_text("utf-8")
+    path.write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    assert same(load(path), tokenizer)
+
+
 def test_no_file_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "missing.json"):
         with pytest.raises(ValueError, match="is not a file: check the path"):
