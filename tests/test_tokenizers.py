@@ -655,9 +655,10 @@ def test_a_file_saved_again_by_an_editor_of_windows_is_read(tokenizer, tmp_path)
 
 
 def test_no_file_is_refused(tmp_path):
-    for path in (tmp_path, tmp_path / "missing.json"):
+    (tmp_path / "file.json").write_text("{}")
+    for path in ("", "missing.json", "file.json/vocab.json"):
         with pytest.raises(ValueError, match="is not a file: check the path"):
-            load(path)
+            load(tmp_path / path)
 
 
 def change(tmp_path, trained: Tokenizer, **fields):
