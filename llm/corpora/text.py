@@ -154,7 +154,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
     """The bytes of a file in blocks, an empty one at its end."""
     standard_input = path == STANDARD_INPUT
     if standard_input and sys.stdin is None:
-        raise ValueError("standard input is closed: name a file, or pipe a text in")
+        raise ValueError("standard input is closed: name a file instead of -")
     with (
         nullcontext(sys.stdin.buffer) if standard_input else path.open("rb") as file
     ):
