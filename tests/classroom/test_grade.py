@@ -144,7 +144,7 @@ def test_feedback_lists_the_tasks_and_returns_under_the_names_it_came_with(
     tiny.submit(course, "mixed", mixed)
     collect(sent.parent, course)
     assert grade(course) == 0
-    student = "Zoé_O_Brien_12"
+    student = "Zoé O'Brien_12"
     assert table(course)[student]["sent_as"] == sent.name
     with zipfile.ZipFile(course.reports / "tiny-feedback.zip") as packed:
         assert set(packed.namelist()) == {
