@@ -26,7 +26,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -111,6 +111,8 @@ class Sent:
     read: Reader | None
     # What nbgrader's exchange needs to find the way back to who has sent it.
     secret: bytes = b""
+    # How the list names it.
+    shown: str = ""
 
 
 def collect(source: Path, course: Course) -> tuple[dict[str, str], dict[str, str]]:
@@ -181,56 +183,61 @@ def take(course: Course, student: str, sent: Sequence[Sent]) -> tuple[str, Arriv
             f"these are students, unpack it and give that folder as SOURCE; if all "
             f"are by one student, leave one of them"
         )
-    failed = []
+    failed: dict[PurePosixPath, str] = {}
     for one in notebooks[:MOST_TRIED]:
         try:
             data = one.read().removeprefix(codecs.BOM_UTF8)
             check_notebook(data)
         except ValueError as error:
-            failed.append((one, f"{one.path}: {error}"))
+            failed[one.path] = f"{one.shown}: {error}"
             continue
         notes = remarkable(one, failed, sent, course.assignment)
-        kept = keep(course, student, one, data)
-        older = [x for x in notebooks if x.time <= one.time and x is not one]
-        older = [x for x in older if x not in [f for f, _ in failed]]
-        more = f"{len(older)} older left: {listed(paths(older))}" if older else ""
-        said = "; ".join(filter(None, [*notes, more, kept]))
-        first = one.path.parts[0]
-        sent_as = first if first.isprintable() else student
-        return one_line(f"{one.path} ({said})"), Arrival(
-            sent_as, one_line("; ".join(notes))
-        )
+        others = [x for x in notebooks if x is not one and x.path not in failed]
+        older = [other.shown for other in others if other.time < one.time]
+        left = [f"{len(older)} older left: {listed(older)}"] if older else []
+        said = "; ".join([*notes, *left, keep(course, student, one, data)])
+        return one_line(f"{one.shown} ({said})"), arrival(one, student, notes)
     untried = len(notebooks) - len(failed)
     more = f"{untried:,} more notebooks not looked at; " if untried else ""
-    raise ValueError(more + "; ".join(why for _, why in failed))
+    raise ValueError(more + "; ".join(failed.values()))
+
+
+def arrival(taken: Sent, student: str, notes: Iterable[str]) -> Arrival:
+    first = taken.path.parts[0]
+    note = one_line("; ".join(notes))
+    return Arrival(first if first.isprintable() else student, note)
 
 
 def remarkable(
     taken: Sent,
-    failed: Iterable[tuple[Sent, str]],
+    failed: Mapping[PurePosixPath, str],
     sent: Iterable[Sent],
     assignment: str,
 ) -> list[str]:
     """What a teacher has to know beside the grade of the notebook that was taken."""
-    notes = []
-    for one, why in failed:
-        newer = (
-            "a newer upload can't be read" if one.time > taken.time else "unread"
-        )
-        notes.append(f"{newer}: {why}")
-    unread = {one.path for one, _ in failed}
-    left = [
-        one
-        for one in sent
-        if one.time > taken.time
-        and one.path not in unread
-        and (is_notebook(one) or bears(one.path, assignment))
-    ]
+    notes, left = [], []
+    for one in sent:
+        if one.path in failed:
+            newer = one.time > taken.time
+            why = "a newer upload can't be read" if newer else "can't be read"
+            notes.append(f"{why}: {failed[one.path]}")
+        elif one is not taken and is_rival(one, taken, assignment):
+            left.append(one.shown)
     if left:
-        notes.append(f"newer, but left: {listed(paths(left))}")
+        notes.append(f"left, though not older: {listed(left)}")
     if is_late(taken.path):
         notes.append("late, says the learning platform")
     return notes
+
+
+def is_rival(one: Sent, taken: Sent, assignment: str) -> bool:
+    """Could it be what the student wanted to hand in, not what was taken?"""
+    if one.time == taken.time:
+        return is_notebook(one) and bears(one.path, assignment)
+    meant = is_notebook(one) or (
+        bears(one.path, assignment) and one.read is not None
+    )
+    return one.time > taken.time and meant
 
 
 def by_rank(files: Iterable[Sent], assignment: str) -> list[Sent]:
@@ -257,14 +264,14 @@ def is_notebook(sent: Sent) -> bool:
 def instead(sent: Iterable[Sent]) -> str:
     """What has come, where no notebook has."""
     files = [one for one in sent if one.read is not None]
-    seen = [one.path for one in files if not is_hidden(one.path)]
+    seen = [one for one in files if not is_hidden(one.path)]
     if not files:
         return "an empty folder"
     if not seen:
-        return f"nothing but hidden files: {listed(paths(files))}"
-    archives = [path for path in seen if path.suffix.lower() in ARCHIVES]
+        return f"nothing but hidden files: {listed(one.shown for one in files)}"
+    archives = [one for one in seen if one.path.suffix.lower() in ARCHIVES]
     more = "; archives are not opened" if archives else ""
-    return f"no notebook (*.ipynb): {listed(map(str, seen))}{more}"
+    return f"no notebook (*.ipynb): {listed(one.shown for one in seen)}{more}"
 
 
 def owners(notebooks: Iterable[Sent], assignment: str) -> list[str]:
@@ -285,10 +292,6 @@ def owners(notebooks: Iterable[Sent], assignment: str) -> list[str]:
         elif own != base_name(rest[0]):
             found.add(own)
     return sorted(found) if len(found) > 1 else []
-
-
-def paths(sent: Iterable[Sent]) -> list[str]:
-    return [str(one.path) for one in sent]
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
@@ -354,7 +357,15 @@ def by_sender(files: Iterable[Sent], assignment: str) -> dict[str, list[Sent]]:
         if other and other["what"] != assignment:
             continue
         senders[sender(sent.path, assignment)].append(sent)
-    return senders
+    return {student: labelled(sent) for student, sent in senders.items()}
+
+
+def labelled(sent: Sequence[Sent]) -> list[Sent]:
+    """Each with what it is called in the list: without the folder of the student."""
+    tops = {one.path.parts[0] for one in sent}
+    inside = len(tops) == 1 and all(len(one.path.parts) > 1 for one in sent)
+    start = 1 if inside and not any(map(EXCHANGE.fullmatch, tops)) else 0
+    return [replace(one, shown="/".join(one.path.parts[start:])) for one in sent]
 
 
 def without_wrapper(files: Iterable[Sent]) -> list[Sent]:

@@ -417,8 +417,10 @@ def _parsed(data: bytes) -> Any:
     except UnicodeDecodeError:
         raise ValueError("it is no notebook: not even text in UTF-8") from None
     except json.JSONDecodeError as error:
-        line = error.lineno
-        raise ValueError(f"it is no notebook: no JSON in line {line}") from None
+        number, line = error.lineno, text.split("\n")[error.lineno - 1]
+        raise ValueError(
+            f"it is no notebook: no JSON in line {number}: {line[:40]!r}"
+        ) from None
 
 
 def _integer(digits: str) -> int:

@@ -122,11 +122,14 @@ def test_the_newest_counts_that_is_a_notebook(course, tmp_path):
     done, _ = collect(sent, course)
     assert taken(course) == {"anna": "second"}
     assert "ps3 (2).ipynb: it is no notebook" in done["anna"]
-    assert "1 older left: anna/ps3.ipynb" in done["anna"]
+    assert "1 older left: ps3.ipynb" in done["anna"]
     # named for something else, and yet the newest: a teacher has to see it
-    assert "newer, but left: anna/other.ipynb" in done["anna"]
-    assert "left: anna/other.ipynb" in course.notes()["anna"]
-    assert "anna/ps3 (2).ipynb: it is no notebook" in course.notes()["anna"]
+    assert "left, though not older: other.ipynb" in done["anna"]
+    assert "not older: other.ipynb" in course.notes()["anna"]
+    assert (
+        "upload can't be read: ps3 (2).ipynb: it is no notebook"
+        in course.notes()["anna"]
+    )
 
 
 def test_the_exchange_keeps_its_times(course, tmp_path):
@@ -250,14 +253,14 @@ def test_who_could_not_be_collected_is_not_forgotten(course, tmp_path):
     command = Collect(source=sent, assignment="ps3", course=course.folder)
     assert command() == 1
     record = course.records()["anna"]
-    assert not record.graded and record.reason.startswith("not collected: anna/ps3")
+    assert not record.graded and record.reason.startswith("not collected: ps3.ip")
     folder(sent, {"anna/ps3.ipynb": notebook("a")})
     assert command() == 1 and "anna" not in course.records()
     course.save_records({"anna": Record("x", "y", True)})
     folder(sent, {"anna/ps3.ipynb": b""})
     assert command() == 1 and course.records()["anna"].graded
     note = course.notes()["anna"]
-    assert note.startswith("a newer upload can't be read: anna/ps3.ipynb: it is no")
+    assert note.startswith("a newer upload can't be read: ps3.ipynb: it is no")
     assert course.senders()["anna"] == "anna"
     folder(sent, {"anna/ps3.ipynb": notebook("b")})
     assert command() == 1 and "anna" not in course.notes()
@@ -416,15 +419,16 @@ def test_every_sender_is_in_the_list_whatever_was_sent(course, tmp_path):
         ".nils/ps3.ipynb": notebook("n"),
         "otto/ps3.ipynb/ps3.txt": b"",
         "pia/ps3.ipynb": b'{"nbformat": 4, "cells": [], "n": ' + b"9" * 5000 + b"}",
+        "stan/ps3.ipynb": b'{"cells": [\n<<<<<<< HEAD\n' + b'"x"' * 99,
         "rita/ps3.ipynb": b"version https://git-lfs.github.com/spec/v1\n",
         ".DS_Store": b"",
         "Thumbs.db": b"",
     }
     reasons = {
-        "anna": "no notebook (*.ipynb): anna/ps3.py",
-        "bob": "no notebook (*.ipynb): bob/ps3.docx",
-        "dora": "dora/ps3.zip; archives are not opened",
-        "emil": "nothing but hidden files: emil/.ipynb_checkpoints/ps3-checkpoint",
+        "anna": "no notebook (*.ipynb): ps3.py",
+        "bob": "no notebook (*.ipynb): ps3.docx",
+        "dora": "(*.ipynb): ps3.zip; archives are not opened",
+        "emil": "nothing but hidden files: .ipynb_checkpoints/ps3-checkpoint",
         "finn": "the file is empty",
         "gina": "the file is a zip, or an office document",
         "hugo": "the file is a web page",
@@ -433,8 +437,9 @@ def test_every_sender_is_in_the_list_whatever_was_sent(course, tmp_path):
         "kim": "text in UTF-16",
         "Lea_1": "onlinetext.html",
         "meg_7": "meg_LATE_7_8_ps3.py",
-        "otto": "no notebook (*.ipynb): otto/ps3.ipynb/ps3.txt",
+        "otto": "no notebook (*.ipynb): ps3.ipynb/ps3.txt",
         "pia": "a number of 5000 digits",
+        "stan": "no JSON in line 2: '<<<<<<< HEAD'",
         "rita": "a pointer of Git LFS",
         "quin": "an empty folder",
     }
@@ -462,7 +467,7 @@ def test_what_came_beside_a_notebook_is_said(course, tmp_path):
         os.utime(name, (when, when))
     done, _ = collect(sent, course)
     assert course.notes() == {
-        "anna": "newer, but left: anna/ps3.py",
+        "anna": "left, though not older: ps3.py",
         "bob_1": "a newer upload can't be read: bob_LATE_1_3_ps3.ipynb: it is no "
         "notebook: the file is empty; late, says the learning platform",
     }
@@ -478,6 +483,14 @@ def test_the_inbound_folder_holds_other_assignments_too(course, tmp_path):
     }
     done, refused = collect(folder(tmp_path / "inbound", sent), course)
     assert set(done) == {"bob"} and not refused and taken(course) == {"bob": "b"}
+
+
+def test_what_is_as_new_is_said(course, tmp_path):
+    sent = {f"anna/ps3{mark}.ipynb": notebook(mark) for mark in ("", "-Copy1")}
+    sent["anna/other.ipynb"] = notebook("scratch")
+    collect(zipped(tmp_path / "a.zip", sent), course)
+    assert taken(course) == {"anna": ""}
+    assert course.notes() == {"anna": "left, though not older: ps3-Copy1.ipynb"}
 
 
 def test_the_tenth_comes_after_the_ninth(course, tmp_path):

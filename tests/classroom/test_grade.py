@@ -234,7 +234,7 @@ def test_who_cannot_be_graded_is_no_zero_and_harms_nobody(jail, course, tmp_path
     lines = table(course)
     assert lines["right"]["points"] == "8"
     assert "cannot be the name" in lines["*"]["reason"]
-    assert "not collected: lost/tiny.ipynb" in lines["lost"]["reason"]
+    assert "not collected: tiny.ipynb" in lines["lost"]["reason"]
     assert {lines[name]["points"] for name in ("*", "lost")} == {""}
 
 
