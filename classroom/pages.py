@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 from nbgrader.preprocessors import GetGrades
 
+from classroom.arrange import notes
 from classroom.cells import Task, grader, is_answer, name_of, tasks
 from classroom.restore import handed_out
 
@@ -57,6 +58,7 @@ class Marks(GetGrades):
             handed_out(where).values()
         )  # in order; a student may move cells
         where["contents"] = contents(nb, tasks(new_notebook(cells=given)))
+        where["contents"] += as_list(escape(note) for note in notes(nb.cells))
         where["unmarked"] = [name_of(c) for c in nb.cells if grader(c).get("waits")]
         return nb, resources
 
@@ -94,6 +96,12 @@ def contents(nb: NotebookNode, all_tasks: Iterable[Task]) -> str:
         )
         lines.append(f"<li>{link}: {got}</li>")
     return f'<div id="toc"><ul>{"".join(lines)}</ul></div>'
+
+
+def as_list(lines: Iterable[str]) -> str:
+    """What had to be put right, as a list below that of the tasks; or nothing."""
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return f"<p>Put right before grading:</p><ul>{items}</ul>" if items else ""
 
 
 class FeedbackPage(HTMLExporter):

@@ -20,10 +20,12 @@ from typing import Annotated
 
 import nbformat
 import tyro
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, Notebook
 from nbgrader.plugins import ExportPlugin
 from tqdm import tqdm
 
+from classroom.arrange import notes
 from classroom.cells import name_of
 from classroom.commands import run
 from classroom.course import (
@@ -78,6 +80,8 @@ class Row:
     to_mark: int = 0
     # What the tests said, each with its task.
     messages: tuple[tuple[str, str], ...] = ()
+    # What had to be put right before it could be graded, in words.
+    notes: tuple[str, ...] = ()
 
     @property
     def graded(self) -> bool:
@@ -146,20 +150,21 @@ def row(
     points = dict.fromkeys(task.values(), 0.0)
     for grade in grades:
         points[task[grade.name]] += grade.score
+    notebook = nbformat.read(course.file("autograded", student), as_version=4)
     return Row(
         student,
         points=tuple(points.values()),
         total=max(0.0, found.score - (found.late_submission_penalty or 0.0)),
         to_mark=sum(bool(grade.needs_manual_grade) for grade in grades),
-        messages=tuple(messages(course, student, task)),
+        messages=tuple(messages(notebook, task)),
+        notes=tuple(one_line(note) for note in notes(notebook.cells)),
     )
 
 
 def messages(
-    course: Course, student: str, task: dict[str, str]
+    notebook: NotebookNode, task: dict[str, str]
 ) -> Iterable[tuple[str, str]]:
     """What the tests said to a student, each with its task."""
-    notebook = nbformat.read(course.file("autograded", student), as_version=4)
     for cell in notebook.cells:
         name = name_of(cell)
         for output in cell.get("outputs", []):
@@ -225,16 +230,18 @@ def table_of(course: Course) -> Table:
 def as_csv(table: Table) -> str:
     """One line a student; who is not graded has no points, and a reason."""
     head = ["student", "graded", "points", "of", *table.tasks, "to_mark", "reason"]
-    head += ["sent_as"]
+    head += ["notes", "sent_as"]
     lines = [head]
     for each in table.rows:
         if each.graded:
             points = [f"{p:g}" for p in (each.total, table.most, *each.points)]
             line = [each.student, "yes", *points, str(each.to_mark), ""]
         else:
-            nothing = [""] * (len(head) - 4)
+            nothing = [""] * (len(head) - 5)
             line = [each.student, "no", *nothing, each.reason]
-        lines.append([*line, table.senders.get(each.student, "")])
+        lines.append(
+            [*line, "; ".join(each.notes), table.senders.get(each.student, "")]
+        )
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows(lines)
     return file.getvalue()
@@ -258,12 +265,14 @@ def as_page(table: Table) -> str:
         [len(m.students), m.task, m.message, ", ".join(m.students)]
         for m in mistakes(table.rows)
     ]
+    put_right = [[each.student, note] for each in table.rows for note in each.notes]
     return PAGE.format(
         title=escape(table.assignment),
         points=_html([head, *body]),
         mistakes=_html(
             [["students", "task", "what the test says", "who"], *common]
         ),
+        notes=_html([["student", "what had to be put right"], *put_right]),
     )
 
 
@@ -281,6 +290,8 @@ th, td {{ border-bottom: 1px solid #bbb; padding: 0.3em 0.8em; text-align: left;
 {points}
 <h2>The commonest mistakes</h2>
 {mistakes}
+<h2>Put right before grading</h2>
+{notes}
 </body></html>
 """
 
@@ -337,6 +348,9 @@ def summary(table: Table) -> str:
     ]
     if common:
         lines += ["", "What the tests say most often:", *common]
+    put_right = [f"{each.student}: {n}" for each in table.rows for n in each.notes]
+    if put_right:
+        lines += ["", "Put right before grading:", *put_right]
     n = sum(each.graded for each in table.rows)
     return "\n".join([*lines, "", f"{n} of {len(table.rows)} graded"])
 

@@ -6,13 +6,15 @@ import os
 import sys
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
 
 from classroom.execute import JailedExecute
 from classroom.pages import FeedbackPage, Marks, markdown2html
 from classroom.report import GradesExport
-from classroom.restore import HideTests, RestoreCells, remove_links
+from classroom.restore import HideTests, NameAssignment, RestoreCells, remove_links
+from classroom.sent import SentExporter
 
 
 def configure(c: Config) -> None:
@@ -23,6 +25,11 @@ def configure(c: Config) -> None:
     c.ClearMarkScheme.enforce_metadata = (
         False  # a marking guide stands in a question
     )
+    c.GenerateAssignment.preprocessors = [
+        *GenerateAssignment.preprocessors.default(),
+        NameAssignment,
+    ]
+    c.Autograde.exporter_class = SentExporter
     c.Autograde.sanitize_preprocessors = [RestoreCells]
     c.Autograde.autograde_preprocessors = [
         JailedExecute,
