@@ -36,6 +36,7 @@ from classroom.course import (
     not_collected,
     one_line,
 )
+from classroom.pages import PLAIN
 from llm.files import atomic_write
 
 
@@ -52,12 +53,12 @@ class Report:
     course: Path = Path("assignments")
 
     def __call__(self) -> int:
-        from classroom.pool import GenerateFeedback, convert
+        from classroom.pool import give_feedback
 
         course = Course(self.course, self.assignment)
         graded = [row.student for row in rows(course) if row.graded]
         for student in tqdm(graded, disable=None):
-            convert(GenerateFeedback, course, student)
+            give_feedback(course, student)
         print(write_reports(course))
         return 0
 
@@ -157,8 +158,18 @@ def row(
         total=max(0.0, found.score - (found.late_submission_penalty or 0.0)),
         to_mark=sum(bool(grade.needs_manual_grade) for grade in grades),
         messages=tuple(messages(notebook, task)),
-        notes=tuple(one_line(note) for note in notes(notebook.cells)),
+        notes=tuple(
+            map(one_line, [*notes(notebook.cells), *plain(course, student)])
+        ),
     )
+
+
+def plain(course: Course, student: str) -> list[str]:
+    """Says so if the page for a student is a plain one."""
+    file = course.file("feedback", student)
+    with file.open(encoding="utf-8") if file.is_file() else io.StringIO() as page:
+        is_plain = PLAIN in page.read(20_000)
+    return ["the page of feedback could not be drawn, and is plain text"] * is_plain
 
 
 def messages(

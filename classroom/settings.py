@@ -11,7 +11,7 @@ from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
 
 from classroom.execute import JailedExecute
-from classroom.pages import FeedbackPage, Marks, markdown2html
+from classroom.pages import FeedbackPage, Marks, cell2html
 from classroom.report import GradesExport
 from classroom.restore import HideTests, NameAssignment, RestoreCells, remove_links
 from classroom.sent import SentExporter
@@ -38,7 +38,7 @@ def configure(c: Config) -> None:
     ]
     c.Autograde.pre_convert_hook = remove_links
     c.CourseDirectory.max_file_size = 10_000  # kilobytes
-    c.HTMLExporter.filters = {"markdown2html": markdown2html}
+    c.HTMLExporter.filters = {"markdown2html": cell2html}
     c.GenerateFeedback.exporter_class = FeedbackPage
     c.GenerateFeedback.preprocessors = [
         Marks,

@@ -217,7 +217,7 @@ def test_an_answer_counts_wherever_it_stands_and_both_are_told(
         assert said in page.read_text()
     begun = re.sub("<[^>]+>", "", course.file("feedback", "begun").read_text())
     assert "double raises NotImplementedError: it is not written yet, or a" in begun
-    assert begun.count("NameError: not written yet") == 1  # only Tally is
+    assert begun.count(": not written yet") == 1  # only Tally is
 
 
 def test_what_is_no_answer_to_the_assignment_is_not_graded(jail, course):
@@ -270,6 +270,68 @@ def test_no_points_by_defining_what_the_tests_define(jail, course):
     assert table(course)["honest"]["double"] == "5"
     page = html.unescape(course.file("feedback", "cheat").read_text())
     assert "the test above, which defines 'is_twice', did not get so far" in page
+
+
+PASTED = (
+    "Because ![of this](attachment:drawn.png), ![gone](attachment:gone.png), "
+    "![a file](x.png) and ![far](http://example.org/x.png)"
+)
+DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"
+    "AABJRU5ErkJggg=="
+)
+UNDRAWN = """
+from classroom.pages import FeedbackPage, Marks
+Marks.preprocess = lambda *_: 1 / 0
+"""
+UNWRITTEN = """
+from classroom.pool import GenerateFeedback
+def start(self): raise ValueError("no page today")
+GenerateFeedback.start = start
+"""
+
+
+def test_no_picture_and_no_text_costs_the_grade(jail, course):
+    sent = tiny.answered(course, **tiny.RIGHT | {"why": PASTED})
+    sent.cells[-1].attachments = {
+        "drawn.png": {"image/png": DOT},
+        "odd.svg": {"image/svg+xml": "<script>"},
+        "none.png": {"image/png": "no picture"},
+    }
+    flood = "display({'image/png': 'no', 'text/html': '<script>'}, raw=True)\n'x' * 10**7"
+    for odd in ("<div>" * 3000, "$" * 9999, "`" * 100_000, "[a](http://[)", "\0"):
+        sent.cells += [new_markdown_cell(odd), new_code_cell(f"print({odd!r})")]
+    sent.cells.append(new_code_cell(flood))
+    tiny.submit(course, "odd", sent)
+    assert grade(course) == 0
+    assert (
+        table(course)["odd"]["points"] == "8" and not table(course)["odd"]["notes"]
+    )
+    page = course.file("feedback", "odd").read_text()
+    assert f'src="data:image/png;base64,{DOT}"' in page and "<script" not in page
+    assert page.count("[a picture that is not in the notebook: ") == 3
+    graded = nbformat.read(course.file("autograded", "odd"), as_version=4)
+    (why,) = [cell for cell in graded.cells if name_of(cell) == "why"]
+    assert why.attachments == {"drawn.png": {"image/png": DOT}}  # for who marks it
+
+
+@pytest.mark.parametrize("fault", [UNDRAWN, UNWRITTEN])
+def test_a_page_that_cannot_be_drawn_leaves_the_grade(jail, course, fault):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    config = course.folder / "nbgrader_config.py"
+    config.write_text(config.read_text() + fault)
+    assert grade(course) == 0
+    assert table(course)["right"]["points"] == "8"
+    said = "the page of feedback could not be drawn, and is plain text"
+    assert table(course)["right"]["notes"] == said
+    page = course.file("feedback", "right").read_text()
+    assert "could not be drawn as usual" in page and tiny.SECRET not in page
+    if fault == UNDRAWN:
+        assert "return 2 * x" in page and "<h3>test_double: 2 of 2</h3>" in page
+        assert "(ZeroDivisionError: division by zero)" in page
+    else:
+        assert "(no page today)" in page
+    assert Report(assignment="tiny", course=course.folder)() == 0
 
 
 def test_a_fault_of_the_jail_is_no_zero(jail, course):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
+from classroom import pages
 from classroom.arrange import notes, restored
 from classroom.cells import name_of, run_here, without_region
 from classroom.names import bound_by, kept_by_tests, names_in, statements
@@ -389,3 +390,60 @@ def test_of_two_answers_in_words_the_empty_copy_does_not_count():
     cells = sent("why_text", "why", ("why", "YOUR ANSWER HERE"))
     found = [cell for cell in restored(cells, GIVEN) if name_of(cell) == "why"]
     assert [cell.source for cell in found] == [tiny.RIGHT["why"]]
+
+
+# --- Pages ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source, shown",
+    [
+        ("![x](attachment:x.png)", "a picture that is not in the notebook: x.png"),
+        ("![x](<attachment:a b.png>)", 'src="data:image/png;base64,iVBORw0KGgo="'),
+        ("![x](attachment:a%20b.png)", 'src="data:image/png;base64,iVBORw0KGgo="'),
+        ("<img width=9 src='attachment:a b.png'>", "not in the notebook: a"),
+        (
+            "<img src='attachment:a%20b.png' onerror='y()'>",
+            'src="data:image/png;base',
+        ),
+        (
+            "![x](attachment:vector)",
+            "a picture that is not in the notebook: vector",
+        ),
+        (
+            "![x](attachment:broken)",
+            "a picture that is not in the notebook: broken",
+        ),
+        (
+            "![x](http://example.org/x.png)",
+            "not in the notebook: http://example.org",
+        ),
+        ("a" * 30_000, "<pre>aaa"),
+        ("\n".join("  " * i + "- a" for i in range(500)), "<pre>- a"),
+    ],
+)
+def test_a_text_is_drawn_or_shown_as_it_was_typed(source, shown):
+    pictures = {
+        "a b.png": {"image/png": "iVBORw0KGgo="},
+        "vector": {"image/svg+xml": "PHN2Zz4="},
+        "broken": {"image/png": 'x" onerror="y()'},
+    }
+    html = markdown2html(source, pictures)
+    assert shown in html and "onerror" not in html
+
+
+def test_a_page_takes_no_longer_than_it_may(monkeypatch):
+    notebook = nbformat.v4.new_notebook(cells=[*GIVEN.values(), text("own words")])
+
+    def forever(*_args, **_options):
+        while True:
+            pass
+
+    monkeypatch.setattr(pages, "DRAWING", 0.1)
+    monkeypatch.setattr(pages.FeedbackPage, "drawn", forever)
+    page, resources = pages.FeedbackPage().from_notebook_node(notebook, {})
+    assert (
+        "(TimeoutError: it took longer than 0.1 s)" in page and "own words" in page
+    )
+    assert tiny.SECRET not in page and tiny.MARKING not in page
+    assert resources["output_extension"] == ".html"
