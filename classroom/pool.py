@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from nbformat.v4 import new_notebook
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import BaseConverter, NbGraderException
 
@@ -29,6 +30,8 @@ from classroom.course import (
     one_line,
     read_bytes,
 )
+from classroom.pages import plain_page
+from llm.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,20 @@ def grade(course: Course, student: str) -> None:
         raise ValueError("its folder is a link")
     check_notebook(read_bytes(course.file("submitted", student)))
     check_folder(place)
-    for step in (Autograde, GenerateFeedback):
-        convert(step, course, student)
+    convert(Autograde, course, student)
+    give_feedback(course, student)
+
+
+def give_feedback(course: Course, student: str) -> None:
+    """Write a student's page; if nbgrader cannot, one that says so: work that is
+    graded stays graded."""
+    try:
+        convert(GenerateFeedback, course, student)
+    except ValueError as error:
+        file = course.file("feedback", student)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(file, "w") as opened:
+            opened.write(plain_page(new_notebook(), {}, str(error)))
 
 
 def convert(step: type[BaseConverter], course: Course, student: str) -> None:

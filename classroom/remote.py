@@ -77,6 +77,7 @@ class Namespace(dict):
         super().__init__(__name__="__main__")  # as in a notebook
         self.jail = jail
         self.given: dict[str, Any] = {}
+        self.kept: frozenset[str] = frozenset()  # what tests define for themselves
 
     def share(self) -> None:
         """What is defined by now comes from given cells: both sides have it."""
@@ -85,6 +86,10 @@ class Namespace(dict):
     def __missing__(self, name: str) -> Any:
         if name.startswith("__") or hasattr(builtins, name):
             raise KeyError(name)  # Python goes on to look among its own
+        if name in self.kept:  # whatever the student calls by this name
+            raise Missing(
+                f"the test above, which defines {name!r}, did not get so far"
+            )
         try:
             return self.ask("name", name)
         except KeyError:

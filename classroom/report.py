@@ -20,10 +20,12 @@ from typing import Annotated
 
 import nbformat
 import tyro
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry, Notebook, SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
 from tqdm import tqdm
 
+from classroom.arrange import notes
 from classroom.cells import name_of
 from classroom.commands import run
 from classroom.course import (
@@ -34,6 +36,7 @@ from classroom.course import (
     not_collected,
     one_line,
 )
+from classroom.pages import PLAIN
 from llm.files import atomic_write
 
 
@@ -55,11 +58,11 @@ class Report:
             return self.report(course)
 
     def report(self, course: Course) -> int:
-        from classroom.pool import GenerateFeedback, convert
+        from classroom.pool import give_feedback
 
         graded = [row.student for row in rows(course) if row.graded]
         for student in tqdm(graded, disable=None):
-            convert(GenerateFeedback, course, student)
+            give_feedback(course, student)
         print(write_reports(course))
         return 0
 
@@ -82,8 +85,15 @@ class Row:
     to_mark: int = 0
     # What the tests said, each with its task.
     messages: tuple[tuple[str, str], ...] = ()
-    # What stands beside it: a newer upload that can't be read, for example.
+    # What had to be put right before it could be graded, in words.
+    notes: tuple[str, ...] = ()
+    # What else stands beside it: how late it came, a newer upload that can't be read.
     note: str = ""
+
+    @property
+    def said(self) -> str:
+        """All that stands beside the points, in one line."""
+        return "; ".join(filter(None, [*self.notes, self.note]))
 
     @property
     def graded(self) -> bool:
@@ -111,7 +121,7 @@ def rows(course: Course) -> list[Row]:
     records, version = course.records(), course.version()
     students = sorted({*course.students(), *not_collected(records)})
     reasons = {s: why_not(course, s, records.get(s), version) for s in students}
-    notes = course.notes()
+    beside = course.notes()
     with course.gradebook() as gradebook:
         task = tasks(course.notebook(gradebook))
         found = [
@@ -120,7 +130,7 @@ def rows(course: Course) -> list[Row]:
             else row(course, gradebook, student, task)
             for student, reason in reasons.items()
         ]
-    return [with_note(each, notes.get(each.student, "")) for each in found]
+    return [with_note(each, beside.get(each.student, "")) for each in found]
 
 
 def with_note(each: Row, note: str) -> Row:
@@ -158,12 +168,16 @@ def row(
     points = dict.fromkeys(task.values(), 0.0)
     for grade in grades:
         points[task[grade.name]] += grade.score
+    notebook = nbformat.read(course.file("autograded", student), as_version=4)
     return Row(
         student,
         points=tuple(points.values()),
         total=max(0.0, found.score - (found.late_submission_penalty or 0.0)),
         to_mark=sum(bool(grade.needs_manual_grade) for grade in grades),
-        messages=tuple(messages(course, student, task)),
+        messages=tuple(messages(notebook, task)),
+        notes=tuple(
+            map(one_line, [*notes(notebook.cells), *plain(course, student)])
+        ),
         note=lateness(found),
     )
 
@@ -180,11 +194,18 @@ def lateness(found: SubmittedAssignment) -> str:
     return said + (f": {penalty:g} points less" if penalty else "")
 
 
+def plain(course: Course, student: str) -> list[str]:
+    """Says so if the page for a student is a plain one."""
+    file = course.file("feedback", student)
+    with file.open(encoding="utf-8") if file.is_file() else io.StringIO() as page:
+        is_plain = PLAIN in page.read(20_000)
+    return ["the page of feedback could not be drawn, and is plain text"] * is_plain
+
+
 def messages(
-    course: Course, student: str, task: dict[str, str]
+    notebook: NotebookNode, task: dict[str, str]
 ) -> Iterable[tuple[str, str]]:
     """What the tests said to a student, each with its task."""
-    notebook = nbformat.read(course.file("autograded", student), as_version=4)
     for cell in notebook.cells:
         name = name_of(cell)
         for output in cell.get("outputs", []):
@@ -256,7 +277,7 @@ def line_of(each: Row, table: Table) -> tuple[list[str], list[str], list[str]]:
 
     Who is not graded has no points, and a reason.
     """
-    beside = [each.note, table.senders.get(each.student, "")]
+    beside = [each.said, table.senders.get(each.student, "")]
     if each.graded:
         total, most, *points = (
             f"{p:g}" for p in (each.total, table.most, *each.points)
@@ -305,7 +326,7 @@ def as_page(table: Table) -> str:
             each.student,
             *(f"{p:g}" for p in (each.total, *each.points)),
             each.to_mark,
-            each.note,
+            each.said,
         ]
         if each.graded
         else [each.student, f"not graded: {each.reason}"]
@@ -315,12 +336,14 @@ def as_page(table: Table) -> str:
         [len(m.students), m.task, m.message, ", ".join(m.students)]
         for m in mistakes(table.rows)
     ]
+    put_right = [[each.student, note] for each in table.rows for note in each.notes]
     return PAGE.format(
         title=escape(table.assignment),
         points=_html([head, *body]),
         mistakes=_html(
             [["students", "task", "what the test says", "who"], *common]
         ),
+        notes=_html([["student", "what had to be put right"], *put_right]),
     )
 
 
@@ -338,6 +361,8 @@ th, td {{ border-bottom: 1px solid #bbb; padding: 0.3em 0.8em; text-align: left;
 {points}
 <h2>The commonest mistakes</h2>
 {mistakes}
+<h2>Put right before grading</h2>
+{notes}
 </body></html>
 """
 
@@ -403,6 +428,9 @@ def summary(table: Table) -> str:
     ]
     if common:
         lines += ["", "What the tests say most often:", *common]
+    put_right = [f"{each.student}: {n}" for each in table.rows for n in each.notes]
+    if put_right:
+        lines += ["", "Put right before grading:", *put_right]
     n = sum(each.graded for each in table.rows)
     return "\n".join([*lines, "", f"{n} of {len(table.rows)} graded"])
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
 
 from classroom.course import check_folder
 from classroom.execute import JailedExecute
-from classroom.pages import FeedbackPage, Marks, markdown2html
+from classroom.pages import FeedbackPage, Marks, cell2html
 from classroom.report import GradesExport
-from classroom.restore import HideTests, RestoreCells, remove_links
+from classroom.restore import HideTests, NameAssignment, RestoreCells, remove_links
+from classroom.sent import SentExporter
 
 
 def configure(c: Config) -> None:
@@ -28,6 +30,11 @@ def configure(c: Config) -> None:
     c.ClearMarkScheme.enforce_metadata = (
         False  # a marking guide stands in a question
     )
+    c.GenerateAssignment.preprocessors = [
+        *GenerateAssignment.preprocessors.default(),
+        NameAssignment,
+    ]
+    c.Autograde.exporter_class = SentExporter
     c.Autograde.sanitize_preprocessors = [RestoreCells]
     c.Autograde.autograde_preprocessors = [
         JailedExecute,
@@ -36,7 +43,7 @@ def configure(c: Config) -> None:
     ]
     c.Autograde.pre_convert_hook = before_copying
     c.CourseDirectory.max_file_size = 10_000  # kilobytes
-    c.HTMLExporter.filters = {"markdown2html": markdown2html}
+    c.HTMLExporter.filters = {"markdown2html": cell2html}
     c.GenerateFeedback.exporter_class = FeedbackPage
     c.GenerateFeedback.preprocessors = [
         Marks,

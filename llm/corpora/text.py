@@ -107,7 +107,7 @@ def _files(source: str | Path) -> list[Path]:
     """The one file, or the text files of a folder."""
     if not str(source):  # which would be the folder we are in
         raise ValueError(
-            "the name of the text is empty: name a file, a folder or -"
+            "the path of the text is empty: name a file, a folder or -"
         )
     path = Path(source)
     if path == STANDARD_INPUT:
