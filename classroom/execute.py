@@ -96,6 +96,7 @@ class Examiner:
 
     def __init__(self, jail: Jail, given: Sequence[Given]) -> None:
         self.jail, self.names = jail, Namespace(jail)
+        self.ran: list[str] = []  # the student's cells that have not ended Python
         self.trouble = ""  # with the cell that is tested now
         self.room = jail.limits.characters
         self.tests = {cell.name: cell.source for cell in given if cell.is_test}
@@ -120,6 +121,8 @@ class Examiner:
     def outputs(self, cell: NotebookNode) -> list[NotebookNode]:
         """Run a cell, and say what it shows."""
         name = name_of(cell)
+        while self.jail.can_restart:
+            self.jail.restart(self.replay)
         if name in self.tests:
             return self.examine(name)
         outputs = self.run(cell.source) if cell.source.strip() else []
@@ -130,7 +133,7 @@ class Examiner:
     def run(self, source: str) -> list[NotebookNode]:
         """A cell of the student, behind the wall."""
         if self.jail.why:
-            later = "not run, because Python had ended in a cell above"
+            later = f"not run, because Python had ended above: {self.jail.why}"
             return [error_output("Ended", later)]
         try:
             answer = self.jail.ask("cell", source, self.room)
@@ -138,7 +141,24 @@ class Examiner:
             return [error_output("Ended", f"this cell has ended Python: {gone}")]
         outputs = plain_outputs(answer, self.room)
         self.room -= len(json.dumps(outputs))
+        if is_costly(trouble_in(outputs)) and self.jail.end_if_full():
+            why = f"this cell has ended Python: {self.jail.why}"
+            return [*outputs, error_output("Ended", why)]
+        self.ran.append(source)
         return outputs
+
+    def replay(self) -> None:
+        """Run again what has run, after a cell or a test has ended Python.
+
+        The cell that did it is not among them. One that does it now is left out from
+        now on.
+        """
+        for number, source in enumerate(self.ran):
+            try:
+                self.jail.ask("cell", source, 0)
+            except Gone:
+                del self.ran[number]
+                return
 
     def examine(self, name: str) -> list[NotebookNode]:
         """A test, on this side; the same random numbers for every student."""
@@ -152,6 +172,8 @@ class Examiner:
                 exec(compiled(source, name), self.names)
         except Exception as error:
             errors = [failure(error, name, source, self.trouble)]
+            if is_costly(trouble_in(errors)):
+                self.jail.end_if_full()
         text = clipped(said.getvalue())
         prints = [new_output("stream", name="stdout", text=text)] if text else []
         return prints + errors
@@ -172,6 +194,12 @@ def trouble_in(outputs: Sequence[NotebookNode]) -> str:
     errors = [output for output in outputs if output.output_type == "error"]
     said = [f"{error.ename}: {error.evalue}" for error in errors] or [""]
     return said[-1].split("\n")[0][:200].removesuffix(": ")
+
+
+def is_costly(trouble: str) -> bool:
+    """May what ended so have taken so much memory that nothing is left?"""
+    words = ("MemoryError", "OutOfTime", "allocate memory", "start new thread")
+    return any(word in trouble for word in words)
 
 
 def failure(
@@ -224,7 +252,8 @@ def plain_outputs(answer: Any, room: int) -> list[NotebookNode]:
     room: characters of all of them together; the first that does not fit ends it.
     """
     try:
-        outputs = [_output(*item) for item in joined(answer)]
+        whole = answer[:1] == ["error"]  # there is nothing but the reason why
+        outputs = [_output(*item) for item in joined([answer] if whole else answer)]
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
         return [error_output("Ended", "the cell sent what no cell sends")]
     sizes = accumulate(len(json.dumps(output)) for output in outputs)
