@@ -67,7 +67,7 @@ class Grade:
             print(f"note: {changed}", file=sys.stderr)
         students = chosen(course, self.student)
         due = self.due(course, students, version)
-        grade_all(course, due, self.jobs, limits.total_seconds + PATIENCE)
+        grade_all(course, due, self.jobs, limits.longest_seconds + PATIENCE)
         print(write_reports(course))
         print(f"graded now: {len(due)}, as before: {len(students) - len(due)}")
         records = course.records()
