@@ -139,9 +139,9 @@ def from_text(order: Order, run: Path) -> Material:
     """A text, cut into windows; no floor is known under these."""
     text = load_text(order.text)
     front, tail = split(text, order.validation_fraction)
-    # Only bpe can spell a text that it has not seen; words, one that is cut in two.
-    seen = [front] if order.kind == "bpe" else [front, tail]
-    tokenizer = order.tokenizer_in(run, seen)
+    # only bpe can spell a text that it has not seen
+    seen = front if order.kind == "bpe" else text
+    tokenizer = order.tokenizer_in(run, [seen])
     ids, held_out = (
         torch.tensor(encode(tokenizer, part)) for part in (front, tail)
     )

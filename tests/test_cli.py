@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from llm.corpora import load_text
 from llm.data import split, windows
 from llm.evaluate import evaluate
 from llm.generate import generate, greedy
-from llm.runs import Order, from_text
 from llm.tokenizers import load
 from llm.train import load_model, read_log
 
@@ -415,20 +413,6 @@ def test_settings_that_cannot_be(capsys, options, message):
     assert err.startswith("error: ") and err.count("\n") == 1
     assert message in err
     assert snapshot() == before
-
-
-@pytest.mark.parametrize("text", [TEXT, "猫看见球，而没有人知道为什么。" * 99])
-def test_a_cut_through_a_word_does_not_stop_a_model_of_words(tmp_path, text):
-    Path("words.txt").write_text(text, encoding="utf-8")
-    for size in range(20):
-        order = Order(
-            text="words.txt", kind="words", validation_fraction=0.5 + size / 1000
-        )
-        short = replace(order, model=replace(order.model, context_length=1))
-        front, tail = split(text, short.validation_fraction)
-        made = from_text(short, tmp_path)
-        assert made.tokenizer.decode(made.supply.ids) == front
-        assert made.tokenizer.decode(made.held_out[0].flatten()) in tail
 
 
 def test_a_text_shorter_than_the_context(capsys):

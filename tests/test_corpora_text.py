@@ -104,14 +104,16 @@ def test_an_empty_name_is_not_the_folder_we_are_in(read, tmp_path, monkeypatch):
     write(tmp_path, "secret.txt", "text")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        ValueError, match="the name of the text is empty: name a file"
+        ValueError, match="the path of the text is empty: name a file"
     ):
         read("")
 
 
 def test_a_closed_standard_input_is_named(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(ValueError, match="standard input is closed: name a file"):
+    with pytest.raises(
+        ValueError, match="standard input is closed: name a file instead"
+    ):
         load_text("-")
 
 

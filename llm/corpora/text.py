@@ -105,10 +105,8 @@ def _last_cut(text: str, special_token: str) -> int:
 
 def _files(source: str | Path) -> list[Path]:
     """The one file, or the text files of a folder."""
-    if not str(source):  # which would be the folder we are in
-        raise ValueError(
-            "the name of the text is empty: name a file, a folder or -"
-        )
+    if source == "":
+        raise ValueError("the path of the text is empty: name a file or a folder")
     path = Path(source)
     if path == STANDARD_INPUT:
         return [path]
@@ -154,7 +152,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
     """The bytes of a file in blocks, an empty one at its end."""
     standard_input = path == STANDARD_INPUT
     if standard_input and sys.stdin is None:
-        raise ValueError("standard input is closed: name a file, or pipe a text in")
+        raise ValueError("standard input is closed: name a file instead of -")
     with (
         nullcontext(sys.stdin.buffer) if standard_input else path.open("rb") as file
     ):
