@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import tyro
 
+from llm.files import write_utf8
+
 
 def run(command: type[Callable[[], int]]) -> None:
     """Run a command, a dataclass whose call does the work, and exit as it says.
@@ -14,6 +16,7 @@ def run(command: type[Callable[[], int]]) -> None:
     Its fields are the options, the comments above them their help. Bad input is one
     line on standard error and the status 1, bad options 2, Ctrl-C 130.
     """
+    write_utf8()  # a page of code from Windows has no ✓
     wanted = tyro.cli(command, config=(tyro.conf.FlagCreatePairsOff,))
     try:
         status = wanted()
