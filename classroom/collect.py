@@ -205,7 +205,9 @@ def take(course: Course, student: str, sent: Sequence[Sent]) -> tuple[str, Arriv
 def arrival(taken: Sent, student: str, notes: Iterable[str]) -> Arrival:
     first = taken.path.parts[0]
     note = one_line("; ".join(notes))
-    return Arrival(first if first.isprintable() else student, note)
+    # nothing that a terminal or a spreadsheet would take for a command
+    plain = first.isprintable() and first[0] not in "=+-@"
+    return Arrival(first if plain else student, note)
 
 
 def remarkable(

@@ -83,7 +83,7 @@ class Row:
     # What the tests said, each with its task.
     messages: tuple[tuple[str, str], ...] = ()
     # What stands beside it: a newer upload that can't be read, for example.
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def graded(self) -> bool:
@@ -120,11 +120,12 @@ def rows(course: Course) -> list[Row]:
             else row(course, gradebook, student, task)
             for student, reason in reasons.items()
         ]
-    return [with_note(each, notes.get(each.student, "")) for each in found]
-
-
-def with_note(each: Row, note: str) -> Row:
-    return replace(each, note="; ".join(filter(None, [each.note, note])))
+    return [
+        replace(
+            each, notes=each.notes + tuple(filter(None, [notes.get(each.student)]))
+        )
+        for each in found
+    ]
 
 
 def why_not(
@@ -164,20 +165,20 @@ def row(
         total=max(0.0, found.score - (found.late_submission_penalty or 0.0)),
         to_mark=sum(bool(grade.needs_manual_grade) for grade in grades),
         messages=tuple(messages(course, student, task)),
-        note=lateness(found),
+        notes=lateness(found),
     )
 
 
-def lateness(found: SubmittedAssignment) -> str:
+def lateness(found: SubmittedAssignment) -> tuple[str, ...]:
     """How late it came, where that is known, and what that costs."""
     hours = found.total_seconds_late / 3600
     if not hours:
-        return ""
+        return ()
     said = (
         f"{hours:.1f} hours late" if hours < 48 else f"{hours / 24:.1f} days late"
     )
     penalty = found.late_submission_penalty or 0.0
-    return said + (f": {penalty:g} points less" if penalty else "")
+    return (said + (f": {penalty:g} points less" if penalty else ""),)
 
 
 def messages(
@@ -247,7 +248,7 @@ def table_of(course: Course) -> Table:
     return Table(course.assignment, worth, rows(course), course.senders())
 
 
-FRONT, BACK = ["student", "graded", "points", "of"], ["to_mark", "reason", "note"]
+FRONT, BACK = ["student", "graded", "points", "of"], ["to_mark", "reason", "notes"]
 BACK += ["sent_as"]
 
 
@@ -256,7 +257,7 @@ def line_of(each: Row, table: Table) -> tuple[list[str], list[str], list[str]]:
 
     Who is not graded has no points, and a reason.
     """
-    beside = [each.note, table.senders.get(each.student, "")]
+    beside = ["; ".join(each.notes), table.senders.get(each.student, "")]
     if each.graded:
         total, most, *points = (
             f"{p:g}" for p in (each.total, table.most, *each.points)
@@ -299,13 +300,13 @@ def _written(lines: Iterable[Iterable[str]]) -> str:
 def as_page(table: Table) -> str:
     """Both tables as a page without scripts."""
     worth = [f"{name} ({points:g})" for name, points in table.tasks.items()]
-    head = ["student", f"points ({table.most:g})", *worth, "to mark", "note"]
+    head = ["student", f"points ({table.most:g})", *worth, "to mark", "notes"]
     body = [
         [
             each.student,
             *(f"{p:g}" for p in (each.total, *each.points)),
             each.to_mark,
-            each.note,
+            "; ".join(each.notes),
         ]
         if each.graded
         else [each.student, f"not graded: {each.reason}"]
@@ -395,7 +396,7 @@ def summary(table: Table) -> str:
         points = f"{each.total:6g} of {table.most:g}"
         marks = f", {each.to_mark} to mark" if each.to_mark else ""
         said = points + marks if each.graded else f"NOT GRADED: {each.reason}"
-        said += f" ({each.note})" if each.note else ""
+        said += f" ({'; '.join(each.notes)})" if each.notes else ""
         lines.append(f"{each.student:<{width}}  {said}")
     common = [
         f"{len(m.students):>4} × {m.task}: {m.message}"

@@ -493,6 +493,44 @@ def test_what_is_as_new_is_said(course, tmp_path):
     assert course.notes() == {"anna": "left, though not older: ps3-Copy1.ipynb"}
 
 
+@pytest.mark.parametrize("student", ["=cmd()", "@sum", "\x1b[31mred"])
+def test_names_are_no_commands_for_a_spreadsheet_or_a_terminal(
+    course, tmp_path, capsys, student
+):
+    sent = {f"{student}/ps3.ipynb": notebook("a"), "anna/\x1b[2J.docx": b""}
+    source = folder(tmp_path / "sent", sent)
+    Collect(source=source, assignment="ps3", course=course.folder)()
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and "[2J.docx" in printed
+    (name,) = course.students()
+    assert course.senders()[name] == name and name[0] == "~"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_names_are_printed_on_any_terminal(course, tmp_path, encoding):
+    sent = folder(tmp_path / "sent", {"किरण/ps3.ipynb": notebook("a")})
+    words = [sys.executable, "-m", "classroom.collect", str(sent), "ps3"]
+    words += ["--course", str(course.folder)]
+    path = {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONIOENCODING": encoding,
+    }
+    done = subprocess.run(words, env={**os.environ, **path}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"\\u0915\\u093f\\u0930\\u0923: ps3.ipynb (new)")
+    assert taken(course) == {"किरण": "a"}
+
+
+def test_an_option_given_twice_is_refused(course, tmp_path):
+    words = [sys.executable, "-m", "classroom.grade", "ps3", "--student", "anna"]
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [*words, "--student", "bob"], env=path, capture_output=True, text=True
+    )
+    said = "error: --student is given twice: write all its values after one\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
 def test_the_tenth_comes_after_the_ninth(course, tmp_path):
     sent = {f"anna_1_{n}_ps3-{n}.ipynb": notebook(str(n)) for n in (9, 10)}
     collect(zipped(tmp_path / "a.zip", sent), course)

@@ -304,7 +304,7 @@ def test_all_grades_are_one_table(jail, course):
     done = nbgrader(course, "export")
     assert done.returncode == 0, done.stderr
     assert (course.folder / "grades.csv").read_text() == (
-        "assignment,student,graded,points,of,to_mark,reason,note,sent_as\n"
+        "assignment,student,graded,points,of,to_mark,reason,notes,sent_as\n"
         "again,late,no,,,,nothing sent,,\n"
         "tiny,right,yes,8,10,1,,,\n"
     )
@@ -328,7 +328,7 @@ def test_what_stands_beside_a_grade(jail, course, tmp_path, capsys):
     assert grade(course) == 0  # the old grade stays
     assert f"8 of 10, 1 to mark ({said} a web page" in capsys.readouterr().out
     line = table(course)["anna"]
-    assert line["points"] == "8" and line["note"].startswith(said)
+    assert line["points"] == "8" and line["notes"].startswith(said)
     assert table(course)["bo"]["reason"] == "nothing sent"
     page = (course.reports / "tiny.html").read_text()
     assert html.escape(said) in page
@@ -351,9 +351,9 @@ def test_what_came_late_says_so_and_costs_what_the_course_takes(
     collect(tmp_path / "in", Course(course.folder, "tiny"))
     assert grade(course, jobs=2) == 0
     lines = table(course)
-    assert (lines["anna"]["points"], lines["anna"]["note"]) == ("8", "")
+    assert (lines["anna"]["points"], lines["anna"]["notes"]) == ("8", "")
     assert lines["bob"]["points"] == "6.4"
-    assert lines["bob"]["note"] == "42.0 hours late: 1.6 points less"
+    assert lines["bob"]["notes"] == "42.0 hours late: 1.6 points less"
 
 
 def test_a_folder_too_large_is_a_reason(jail, course):
