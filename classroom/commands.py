@@ -15,9 +15,8 @@ def run(command: type[Callable[[], int]]) -> None:
     line on standard error and the status 1, bad options 2, Ctrl-C 130.
     """
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(
-            errors="backslashreplace"
-        )  # names, in a Latin-1 terminal
+        if hasattr(stream, "reconfigure"):  # names, in a terminal that is not UTF-8
+            stream.reconfigure(errors="backslashreplace")
     if twice := repeated(sys.argv[1:]):
         print(
             f"error: {twice} is given twice: write all its values after one",

@@ -372,6 +372,9 @@ def test_a_class_in_one_folder_is_no_student(course, tmp_path):
         done, refused = collect(folder(tmp_path / name, sent), course)
         assert not done and said in refused["all"]
         assert "give that folder as SOURCE" in refused["all"]
+        assert list(course.records()) == ["all"]
+        done, _ = collect(tmp_path / name / "all", course)
+        assert set(done) == {"anna", "bob"} and course.records() == {}
     one = {f"anna/{p}": notebook(p) for p in ("ps3/ps3.ipynb", "draft.ipynb")}
     done, _ = collect(folder(tmp_path / "c", one), course)
     assert set(done) == {"anna"}
@@ -393,6 +396,18 @@ def test_a_folder_around_what_a_platform_has_named(course, tmp_path):
     }
     _, refused = collect(zipped(tmp_path / "b.zip", eve), course)
     assert set(refused) == {"Eve_3"}
+
+
+def test_what_is_no_student_goes_when_it_is_taken_out(course, tmp_path):
+    sent = {"anna/ps3.ipynb": notebook("a"), "readme.pdf": b"", "bo/ps3.ipynb": b""}
+    source = folder(tmp_path / "sent", sent)
+    collect(source, course)
+    assert set(course.records()) == {"readme", "bo"}
+    (source / "readme.pdf").unlink()
+    collect(folder(tmp_path / "other", {"eve.ipynb": notebook("e")}), course)
+    assert set(course.records()) == {"readme", "bo"}
+    collect(source, course)
+    assert set(course.records()) == {"bo"}
 
 
 # --- Nobody is lost --------------------------------------------------------------------
