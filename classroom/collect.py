@@ -26,7 +26,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -131,13 +131,15 @@ def collect(source: Path, course: Course) -> tuple[dict[str, str], dict[str, str
             except ValueError as error:
                 refused[student] = one_line(f"not collected: {error}")
                 if student not in course.students():
-                    records[student] = Record("", "", False, refused[student])
+                    why, where = refused[student], str(source.resolve())
+                    records[student] = Record("", "", False, why, source=where)
                     continue
                 before = arrivals.get(student, Arrival(student))
                 note = one_line(f"a newer upload can't be read: {error}")
                 arrivals[student] = replace(before, note=note)
                 refused[student] += "; what was collected before stays"
-    course.save_records(without_late_arrivals(records, {*taken, *refused}))
+    records = without_late_arrivals(records, {*taken, *refused})
+    course.save_records(without_strangers(records, senders, source.resolve()))
     course.save_arrivals(arrivals)
     return taken, refused
 
@@ -150,6 +152,21 @@ def without_late_arrivals(
     still, _ = absent(before, senders)
     gone = set(before) - set(still)
     return {s: record for s, record in records.items() if s not in gone}
+
+
+def without_strangers(
+    records: dict[str, Record], senders: Collection[str], source: Path
+) -> dict[str, Record]:
+    """Without what was taken for a student and is none: a file that has been removed
+    from the source since, or a folder whose inside is now the source."""
+
+    def is_none(student: str, record: Record) -> bool:
+        gone = record.source == str(source) and student not in senders
+        return not record.submission and (
+            gone or student == student_id(source.name)
+        )
+
+    return {s: record for s, record in records.items() if not is_none(s, record)}
 
 
 def note_absent(course: Course, roster: Sequence[str]) -> list[str]:
@@ -205,7 +222,9 @@ def take(course: Course, student: str, sent: Sequence[Sent]) -> tuple[str, Arriv
 def arrival(taken: Sent, student: str, notes: Iterable[str]) -> Arrival:
     first = taken.path.parts[0]
     note = one_line("; ".join(notes))
-    return Arrival(first if first.isprintable() else student, note)
+    # nothing that a terminal or a spreadsheet would take for a command
+    plain = first.isprintable() and first[0] not in "=+-@"
+    return Arrival(first if plain else student, note)
 
 
 def remarkable(

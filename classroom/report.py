@@ -268,7 +268,7 @@ def table_of(course: Course) -> Table:
     return Table(course.assignment, worth, rows(course), course.senders())
 
 
-FRONT, BACK = ["student", "graded", "points", "of"], ["to_mark", "reason", "note"]
+FRONT, BACK = ["student", "graded", "points", "of"], ["to_mark", "reason", "notes"]
 BACK += ["sent_as"]
 
 
@@ -320,7 +320,7 @@ def _written(lines: Iterable[Iterable[str]]) -> str:
 def as_page(table: Table) -> str:
     """Both tables as a page without scripts."""
     worth = [f"{name} ({points:g})" for name, points in table.tasks.items()]
-    head = ["student", f"points ({table.most:g})", *worth, "to mark", "note"]
+    head = ["student", f"points ({table.most:g})", *worth, "to mark", "notes"]
     body = [
         [
             each.student,

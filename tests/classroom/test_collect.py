@@ -372,6 +372,9 @@ def test_a_class_in_one_folder_is_no_student(course, tmp_path):
         done, refused = collect(folder(tmp_path / name, sent), course)
         assert not done and said in refused["all"]
         assert "give that folder as SOURCE" in refused["all"]
+        assert list(course.records()) == ["all"]
+        done, _ = collect(tmp_path / name / "all", course)
+        assert set(done) == {"anna", "bob"} and course.records() == {}
     one = {f"anna/{p}": notebook(p) for p in ("ps3/ps3.ipynb", "draft.ipynb")}
     done, _ = collect(folder(tmp_path / "c", one), course)
     assert set(done) == {"anna"}
@@ -393,6 +396,18 @@ def test_a_folder_around_what_a_platform_has_named(course, tmp_path):
     }
     _, refused = collect(zipped(tmp_path / "b.zip", eve), course)
     assert set(refused) == {"Eve_3"}
+
+
+def test_what_is_no_student_goes_when_it_is_taken_out(course, tmp_path):
+    sent = {"anna/ps3.ipynb": notebook("a"), "readme.pdf": b"", "bo/ps3.ipynb": b""}
+    source = folder(tmp_path / "sent", sent)
+    collect(source, course)
+    assert set(course.records()) == {"readme", "bo"}
+    (source / "readme.pdf").unlink()
+    collect(folder(tmp_path / "other", {"eve.ipynb": notebook("e")}), course)
+    assert set(course.records()) == {"readme", "bo"}
+    collect(source, course)
+    assert set(course.records()) == {"bo"}
 
 
 # --- Nobody is lost --------------------------------------------------------------------
@@ -491,6 +506,44 @@ def test_what_is_as_new_is_said(course, tmp_path):
     collect(zipped(tmp_path / "a.zip", sent), course)
     assert taken(course) == {"anna": ""}
     assert course.notes() == {"anna": "left, though not older: ps3-Copy1.ipynb"}
+
+
+@pytest.mark.parametrize("student", ["=cmd()", "@sum", "\x1b[31mred"])
+def test_names_are_no_commands_for_a_spreadsheet_or_a_terminal(
+    course, tmp_path, capsys, student
+):
+    sent = {f"{student}/ps3.ipynb": notebook("a"), "anna/\x1b[2J.docx": b""}
+    source = folder(tmp_path / "sent", sent)
+    Collect(source=source, assignment="ps3", course=course.folder)()
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and "[2J.docx" in printed
+    (name,) = course.students()
+    assert course.senders()[name] == name and name[0] == "~"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_names_are_printed_on_any_terminal(course, tmp_path, encoding):
+    sent = folder(tmp_path / "sent", {"किरण/ps3.ipynb": notebook("a")})
+    words = [sys.executable, "-m", "classroom.collect", str(sent), "ps3"]
+    words += ["--course", str(course.folder)]
+    path = {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONIOENCODING": encoding,
+    }
+    done = subprocess.run(words, env={**os.environ, **path}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"\\u0915\\u093f\\u0930\\u0923: ps3.ipynb (new)")
+    assert taken(course) == {"किरण": "a"}
+
+
+def test_an_option_given_twice_is_refused(course, tmp_path):
+    words = [sys.executable, "-m", "classroom.grade", "ps3", "--student", "anna"]
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [*words, "--student", "bob"], env=path, capture_output=True, text=True
+    )
+    said = "error: --student is given twice: write all its values after one\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 def test_the_tenth_comes_after_the_ninth(course, tmp_path):

@@ -208,9 +208,9 @@ def test_an_answer_counts_wherever_it_stands_and_both_are_told(
     assert grade(course, jobs=2) == 0
     lines = table(course)
     said = "double, Tally: was answered in another cell, which counts"
-    assert lines["one_cell"]["points"] == "8" and said in lines["one_cell"]["note"]
+    assert lines["one_cell"]["points"] == "8" and said in lines["one_cell"]["notes"]
     assert (lines["below"]["points"], lines["below"]["to_mark"]) == ("8", "1")
-    assert lines["begun"]["points"] == "0" and lines["begun"]["note"] == ""
+    assert lines["begun"]["points"] == "0" and lines["begun"]["notes"] == ""
     printed = capsys.readouterr().out
     assert "Put right before grading:\nbelow: why: was left empty, and s" in printed
     assert f"\none_cell: {said}\n" in printed
@@ -306,7 +306,7 @@ def test_no_picture_and_no_text_costs_the_grade(jail, course):
     tiny.submit(course, "odd", sent)
     assert grade(course) == 0
     assert (
-        table(course)["odd"]["points"] == "8" and not table(course)["odd"]["note"]
+        table(course)["odd"]["points"] == "8" and not table(course)["odd"]["notes"]
     )
     page = course.file("feedback", "odd").read_text()
     assert f'src="data:image/png;base64,{DOT}"' in page and "<script" not in page
@@ -324,7 +324,7 @@ def test_a_page_that_cannot_be_drawn_leaves_the_grade(jail, course, fault):
     assert grade(course) == 0
     assert table(course)["right"]["points"] == "8"
     said = "the page of feedback could not be drawn, and is plain text"
-    assert table(course)["right"]["note"] == said
+    assert table(course)["right"]["notes"] == said
     page = course.file("feedback", "right").read_text()
     assert "could not be drawn as usual" in page and tiny.SECRET not in page
     if fault == UNDRAWN:
@@ -450,7 +450,7 @@ def test_all_grades_are_one_table(jail, course):
     done = nbgrader(course, "export")
     assert done.returncode == 0, done.stderr
     assert (course.folder / "grades.csv").read_text() == (
-        "assignment,student,graded,points,of,to_mark,reason,note,sent_as\n"
+        "assignment,student,graded,points,of,to_mark,reason,notes,sent_as\n"
         "again,late,no,,,,nothing sent,,\n"
         "tiny,right,yes,8,10,1,,,\n"
     )
@@ -474,7 +474,7 @@ def test_what_stands_beside_a_grade(jail, course, tmp_path, capsys):
     assert grade(course) == 0  # the old grade stays
     assert f"8 of 10, 1 to mark ({said} a web page" in capsys.readouterr().out
     line = table(course)["anna"]
-    assert line["points"] == "8" and line["note"].startswith(said)
+    assert line["points"] == "8" and line["notes"].startswith(said)
     assert table(course)["bo"]["reason"] == "nothing sent"
     page = (course.reports / "tiny.html").read_text()
     assert html.escape(said) in page
@@ -497,9 +497,9 @@ def test_what_came_late_says_so_and_costs_what_the_course_takes(
     collect(tmp_path / "in", Course(course.folder, "tiny"))
     assert grade(course, jobs=2) == 0
     lines = table(course)
-    assert (lines["anna"]["points"], lines["anna"]["note"]) == ("8", "")
+    assert (lines["anna"]["points"], lines["anna"]["notes"]) == ("8", "")
     assert lines["bob"]["points"] == "6.4"
-    assert lines["bob"]["note"] == "42.0 hours late: 1.6 points less"
+    assert lines["bob"]["notes"] == "42.0 hours late: 1.6 points less"
 
 
 def test_a_folder_too_large_is_a_reason(jail, course):
