@@ -16,19 +16,13 @@ def run(command: type[Callable[[], int]]) -> None:
     Its fields are the options, the comments above them their help. Bad input is one
     line on standard error and the status 1, bad options 2, Ctrl-C 130.
     """
-<<<<<<< HEAD
     write_utf8()  # a page of code from Windows has no ✓
-=======
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names, in a terminal that is not UTF-8
-            stream.reconfigure(errors="backslashreplace")
     if twice := repeated(sys.argv[1:]):
         print(
             f"error: {twice} is given twice: write all its values after one",
             file=sys.stderr,
         )
         sys.exit(2)
->>>>>>> collect
     wanted = tyro.cli(command, config=(tyro.conf.FlagCreatePairsOff,))
     try:
         status = wanted()
