@@ -45,18 +45,20 @@ def tensor_of(found: Any) -> Tensor:
         isinstance(x, (Tensor, np.ndarray)) for x in found
     ):
         found = _stacked([tensor_of(x) for x in found])
-    if isinstance(found, Tensor):
-        return found.detach()
     try:
         if isinstance(found, (str, bytes, dict, set)):
             raise TypeError
-        found = torch.as_tensor(np.asarray(found))
+        if not isinstance(found, Tensor):
+            found = torch.as_tensor(np.asarray(found))
     except (TypeError, ValueError) as error:
         raise Wrong(
             f"returns a {type(found).__name__}, expected a tensor, an array or a list "
             f"of numbers"
         ) from error
-    return found
+    if found.is_complex():
+        raise Wrong(f"returns {found.dtype}, expected real numbers")
+    found = found.detach()
+    return found if found.layout == torch.strided else found.to_dense()
 
 
 def _stacked(rows: list[Tensor]) -> Tensor:
@@ -182,7 +184,7 @@ def has_parts(found: Any, n: int) -> bool:
 
 def briefly(found: Any) -> str:
     kind = type(found).__name__
-    sized = isinstance(found, (tuple, list, Tensor, np.ndarray)) and np.ndim(found)
+    sized = isinstance(found, (tuple, list)) or getattr(found, "ndim", 0) > 0
     return f"a {kind} of {len(found)}" if sized else f"a {kind}"
 
 
@@ -221,7 +223,9 @@ class Rows:
         return ((x, y),)
 
     def _ids(self, name: str, row: Any) -> list[int]:
-        if has_parts(row, 1) and np.ndim(row[0]) == 1:
+        if has_parts(row, 1) and (
+            isinstance(row[0], list) or getattr(row[0], "ndim", 0) == 1
+        ):
             row = row[0]  # a batch of one
         if isinstance(row, (Tensor, np.ndarray)):
             row = (
@@ -264,7 +268,7 @@ class Pairs(Rows):
     def read(self, found: Any, *inputs: Any) -> tuple[set[tuple[int, int]]]:
         try:
             return ({(int(look), int(at)) for look, at in found},)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise Wrong(
                 f"returns {briefly(found)}: return a set of pairs (look, at), empty "
                 f"if there is none"

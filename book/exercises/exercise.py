@@ -356,7 +356,8 @@ def _keep_the_rules(answers: Iterable[Outcome]) -> None:
 
 def _about_error(error: Exception) -> str:
     remedies = [r for words, r in REMEDIES.items() if words in str(error)]
-    said = f"stopped with {type(error).__name__}: {error}"
+    lines = str(error).splitlines() or [""]
+    said = f"stopped with {type(error).__name__}: {lines[0][:300]}"
     return "; ".join([said, *remedies])
 
 
