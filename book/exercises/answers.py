@@ -84,6 +84,13 @@ def _about_shape(name: str, found: Tensor, expected: Tensor) -> str:
     )
 
 
+def _coarse(numbers: Tensor) -> str:
+    """What is coarse about the type of the numbers, if anything is."""
+    if not numbers.is_floating_point():
+        return "whole numbers"
+    return "numbers of few digits" if numbers.dtype.itemsize < 4 else ""
+
+
 class Numbers:
     """A tensor of numbers.
 
@@ -114,9 +121,9 @@ class Numbers:
         at = tuple((~near).nonzero()[0].tolist())
         a, b = distinct(float(ours[at]), float(theirs[at]))
         where = f"at position {', '.join(map(str, at))} " if at else ""
-        whole = not ours.is_floating_point() and theirs.is_floating_point()
-        rounded = f"; {name} returns whole numbers ({ours.dtype})" if whole else ""
-        return f"{where}{self.what} is {a}, expected {b}{rounded}"
+        kind = _coarse(ours) if theirs.is_floating_point() else ""
+        coarse = f"; {name} returns {kind} ({ours.dtype})" if kind else ""
+        return f"{where}{self.what} is {a}, expected {b}{coarse}"
 
 
 class Weighed(Numbers):

@@ -134,13 +134,6 @@ def one_left_out(vocab_size, n_left):
 
 
 @guessing_loss.mistake(
-    "this is e to the loss (the perplexity), rounded or not: return the loss"
-)
-def perplexities(vocab_size, n_left):
-    return float(vocab_size) + 1, float(n_left) + 1, 0.0
-
-
-@guessing_loss.mistake(
     "this is what the second model has gained; its loss is what remains"
 )
 def gain_for_the_loss(vocab_size, n_left):

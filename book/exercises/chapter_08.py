@@ -13,7 +13,7 @@ from torch import Tensor
 from book.exercises.answers import Numbers, Weighed, briefly, has_parts, tensor_of
 from book.exercises.exercise import exercise
 from book.exercises.verdict import Wrong
-from book.exercises.watch import SOFTMAXES, Step
+from book.exercises.watch import Step
 from llm.attention import attention_weights
 
 
@@ -302,7 +302,7 @@ def a_little_added(scores):
     "exp and sum"
 )
 def softmax_of_the_library(step: Step, scores: Tensor) -> bool:
-    return step.name in SOFTMAXES
+    return step.is_softmax
 
 
 @softmax_of_the_library.mistake
@@ -313,6 +313,17 @@ def library_method(scores):
 @softmax_of_the_library.mistake
 def library_module(scores):
     return torch.nn.Softmax(dim=-1)(scores.float())
+
+
+@softmax_of_the_library.mistake
+def library_attention(scores):
+    """Each question is a 1, each key a score, each value one of the unit vectors."""
+    rows = scores.float().reshape(-1, 1, scores.shape[-1])
+    values = torch.eye(scores.shape[-1]).expand(len(rows), -1, -1)
+    ones = torch.ones(len(rows), 1, 1)
+    return torch.nn.functional.scaled_dot_product_attention(
+        ones, rows.mT.contiguous(), values, scale=1.0
+    ).view(scores.shape)
 
 
 @softmax_of_the_library.mistake
@@ -1161,6 +1172,20 @@ def gradient_by_backward(weights, upstream):
     with torch.enable_grad():
         (scores.softmax(-1) * upstream).sum().backward()
     return scores.grad
+
+
+@derived_by_machine.mistake
+def gradient_of_the_library(weights, upstream):
+    backward = torch.ops.aten._softmax_backward_data
+    return backward(upstream.to(weights), weights, -1, weights.dtype)
+
+
+@derived_by_machine.mistake
+def gradient_by_jvp(weights, upstream):
+    """The Jacobian is symmetric."""
+    return torch.func.jvp(
+        lambda s: s.softmax(-1), (weights.log(),), (upstream.to(weights),)
+    )[1]
 
 
 @derived_by_machine.mistake

@@ -851,16 +851,6 @@ def both_asked(n_positions, n_prefix):
 
 
 @prefix_mask.mistake(
-    "the prefix sees itself, and the answer sees only itself from left to right and no "
-    "prefix: the block is cut out instead of filled in"
-)
-def blocks_apart(n_positions, n_prefix):
-    return prefix_unseen(n_positions, n_prefix) & (
-        torch.arange(n_positions)[:, None] != n_prefix
-    )
-
-
-@prefix_mask.mistake(
     "this looks at the future and not at the past: is it transposed? Within the prefix "
     "one cannot tell"
 )

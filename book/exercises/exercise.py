@@ -54,6 +54,10 @@ REMEDIES = {  # what an error of PyTorch means to somebody who meets it here
         "a tensor need not lie in memory row by row (it may be a transpose, or a part "
         "of another one): reshape takes any, view does not"
     ),
+    "can't be cast to the desired output type": (
+        "a tensor of whole numbers has no room for others: compute something new instead "
+        "of changing an input in place"
+    ),
     "a view of a leaf Variable": "compute something new, change no input in place",
     "does not require grad": "no gradient is recorded here; work it out by hand",
 }

@@ -23,6 +23,9 @@ EXERCISES = {
     ).items()
     if isinstance(value, Exercise)
 }
+pytestmark = pytest.mark.filterwarnings(  # of PyTorch's own forward derivatives
+    "ignore:`torch.jit.script` is deprecated:DeprecationWarning"
+)
 CHECKS = 3  # with fresh inputs each
 
 
