@@ -22,6 +22,7 @@ from llm.data import (
     Supply,
     check_documents,
     documents,
+    encode_documents,
     split,
     windows,
 )
@@ -187,8 +188,7 @@ def check_same_size(tokenizer: Tokenizer, model: GPTConfig, run: Path) -> None:
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     """The ids of a text to learn from, in which `<|endoftext|>` ends a document."""
-    allowed = {END_OF_TEXT} & tokenizer.special_tokens.keys()
-    return tokenizer.encode(text, allowed_special=allowed)
+    return encode_documents(text, tokenizer)
 
 
 def digest(text: str) -> str:

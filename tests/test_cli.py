@@ -428,7 +428,7 @@ def test_settings_that_cannot_be(capsys, options, message):
 
 def test_a_text_shorter_than_the_context(capsys):
     err = refuses(capsys, "train", "--text", shorter(100), "--kind", "characters")
-    assert "the text has 90 tokens, but context_length=" in err
+    assert "the text has 89 tokens, but context_length=" in err
 
 
 def test_a_vocabulary_larger_than_the_text_allows(capsys):

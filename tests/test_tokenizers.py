@@ -352,7 +352,7 @@ def test_a_huge_vocabulary_is_refused_before_any_training(monkeypatch):
         raise AssertionError("trained")
 
     monkeypatch.setattr("llm.tokenizers.bpe.train_incrementally", never)
-    message = "vocab_size is 1000000000, .* choose at most 264, or give more text"
+    message = "vocab_size is 1000000000, .* choose at most 265, or give more text"
     with pytest.raises(ValueError, match=message):
         BPETokenizer.train(["abcdé 0123"], 10**9)
 
@@ -646,10 +646,19 @@ def test_other_files_are_refused(content, message, tmp_path):
         load(tmp_path / "file.json")
 
 
+def test_a_file_saved_again_by_an_editor_of_windows_is_read(tokenizer, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(path)
+    text = path.read_text("utf-8")
+    path.write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    assert same(load(path), tokenizer)
+
+
 def test_no_file_is_refused(tmp_path):
-    for path in (tmp_path, tmp_path / "missing.json"):
+    (tmp_path / "file.json").write_text("{}")
+    for path in ("", "missing.json", "file.json/vocab.json"):
         with pytest.raises(ValueError, match="is not a file: check the path"):
-            load(path)
+            load(tmp_path / path)
 
 
 def change(tmp_path, trained: Tokenizer, **fields):

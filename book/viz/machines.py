@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from book.viz.page import WIDGET, Bundle, Picture, interactive
-from book.viz.plots import visible
+from book.viz.plots import BLANKS
 from llm.corpora import story
 from llm.generate import new_tokens, temperature
 from llm.model import GPT, TransformerBlock
@@ -259,7 +259,7 @@ def piece_of(id: int, spelling: Sequence[str], end: int) -> str:
     if id == end:
         return "(the end)"
     token = spelling[id].encode("latin-1")
-    shown = visible(token.decode("utf-8", "replace"))
+    shown = token.decode("utf-8", "replace").translate(BLANKS)
     return f"⟨{token.hex(' ')}⟩" if UNPRINTABLE.search(shown) else shown
 
 

@@ -351,6 +351,20 @@ MODEL = [
 
 DATA = [
     mutant(
+        "the end mark is text like all else",
+        "data.py",
+        "return tokenizer.encode(text, allowed_special=[END_OF_TEXT])",
+        "return tokenizer.encode(text)",
+        "test_data.py::test_an_end_mark_in_a_text_has_its_id",
+    ),
+    mutant(
+        "no random window begins at the last place",
+        "data.py",
+        "n_starts = len(ids) - context_length",
+        "n_starts = len(ids) - context_length - 1",
+        "test_data.py::test_random_windows_begin_anywhere_and_are_drawn_independently",
+    ),
+    mutant(
         "the targets are the inputs",
         "data.py",
         "return both[:-1], both[1:]",
@@ -410,8 +424,8 @@ DATA = [
     mutant(
         "nobody has to predict the end of a document",
         "data.py",
-        "[torch.tensor([end, *row, end]) for row in rows]",
-        "[torch.tensor([end, *row]) for row in rows]",
+        "as_ids(row).tolist(), end])",
+        "as_ids(row).tolist()])",
         "test_data.py::test_a_row_is_one_whole_document_between_end_marks",
     ),
     mutant(
