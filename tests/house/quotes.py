@@ -86,11 +86,13 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "make_dropout": 12,
     },
     "attention": {
+        "check_mask": None,
         "attention_weights": 8,
         "attention": 8,
         "causal_mask": 9,
         "check_heads": 10,
         "fused_attention": 10,
+        "added_mask": 10,
         "unrotated": 10,
         "MultiHeadAttention": 10,
         "KVCache": 16,
