@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -241,7 +242,8 @@ def check_heads(d_model: int, n_heads: int, n_kv_heads: int) -> None:
     Raises `ValueError` that names both numbers and head counts that would do.
     """
     if d_model % n_heads:
-        fits = [h for h in range(1, d_model + 1) if d_model % h == 0][:8]
+        few = range(1, min(d_model, 1024) + 1)
+        fits = list(islice((h for h in few if d_model % h == 0), 8))
         raise ValueError(
             f"n_heads={n_heads} does not divide d_model={d_model}: every head gets "
             f"the same width; choose from {', '.join(map(str, fits))}, …"

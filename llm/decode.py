@@ -140,7 +140,8 @@ def rms_norm_step(part: RMSNorm, product: Product) -> Step:
 
 def feed_forward_step(part: FeedForward, product: Product) -> Step:
     up, down = step_of(part.up, product), step_of(part.down, product)
-    return lambda x: down(F.gelu(up(x), approximate="tanh"))
+    activation = part.activation
+    return lambda x: down(activation(up(x)))
 
 
 def swiglu_step(part: SwiGLU, product: Product) -> Step:
