@@ -117,21 +117,33 @@ class KVCache:
         self.v = torch.zeros(shape, device=device, dtype=dtype)
 
     def update(
-        self, k: Tensor, v: Tensor, positions: Tensor
+        self, k: Tensor, v: Tensor, positions: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Write new keys and values at their positions; return all up to the last of
         these.
 
         k, v: (B, n_kv_heads, T, D); positions: integers (T,) or (B, T).
-        Returns two tensors (B, n_kv_heads, S, D).
+        Returns two tensors (B, n_kv_heads, S, D). Raises `ValueError` without
+        positions, and for one that has no slot.
         """
+        if positions is None:
+            raise ValueError(
+                "a cache needs to be told where each token stands: give positions, "
+                "after 5 others torch.arange(5, 5 + T)"
+            )
+        least, most = (int(p) for p in positions.aminmax())
+        if least < 0 or most >= self.k.shape[2]:
+            raise ValueError(
+                f"position {least if least < 0 else most} has no slot: the cache "
+                f"was made for context_length={self.k.shape[2]}"
+            )
         for slots, new in ((self.k, k), (self.v, v)):
             if positions.dim() == 1:
                 slots.index_copy_(2, positions, new.to(slots.dtype))
             else:
                 where = positions[:, None, :, None].expand_as(new)
                 slots.scatter_(2, where, new.to(slots.dtype))
-        n_slots = int(positions.max()) + 1
+        n_slots = most + 1
         return self.k[:, :, :n_slots], self.v[:, :, :n_slots]
 
 

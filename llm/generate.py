@@ -187,7 +187,8 @@ class CachedReader:
         if ids.shape[1] == 0:
             return
         fresh = self.model.new_caches(len(rows))
-        self.model(ids, caches=fresh)
+        positions = torch.arange(ids.shape[1], device=ids.device)
+        self.model(ids, positions, fresh)
         for cache, new in zip(self.caches, fresh, strict=True):
             cache.k[rows], cache.v[rows] = new.k, new.v
 

@@ -189,8 +189,10 @@ class RotaryPositions(nn.Module):
 
     def forward(self, x: Tensor, positions: Tensor | None) -> Tensor:
         check_rotation(x, positions, self.context_length)
-        at = F.embedding(positions, self.table).unsqueeze(-3)  # (..., 1, T, 2 D)
-        cos, sin = at.chunk(2, dim=-1)  # (..., 1, T, D)
+        at = F.embedding(positions, self.table)  # (..., T, 2 D)
+        if positions.dim() == 2:
+            at = at.unsqueeze(1)  # (B, 1, T, 2 D)
+        cos, sin = at.chunk(2, dim=-1)  # (..., T, D)
         other = x.roll(x.shape[-1] // 2, dims=-1)  # (B, ..., T, D)
         return (x * cos + other * sin).type_as(x)
 
@@ -240,7 +242,7 @@ def check_range(numbers: Tensor, n: int, what: str, limit: str) -> None:
 
     On a GPU, which would have to be waited for, the table itself complains.
     """
-    if not numbers.is_cpu or torch.compiler.is_compiling():
+    if not numbers.is_cpu or not numbers.numel() or torch.compiler.is_compiling():
         return
     least, most = (int(x) for x in numbers.aminmax())
     if least < 0 or most >= n:

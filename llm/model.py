@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from llm.attention import KVCache, MultiHeadAttention, check_heads
+from llm.attention import KVCache, MultiHeadAttention, causal_mask, check_heads
 from llm.layers import (
     GELUS,
     Embedding,
@@ -25,6 +25,8 @@ from llm.layers import (
     RMSNorm,
     RotaryPositions,
     SwiGLU,
+    check_ids,
+    check_range,
 )
 from llm.linear import Linear
 from llm.memory import check_memory, total_memory
@@ -166,11 +168,12 @@ class GPT(nn.Module):
     """A language model: for each position, logits for the token that comes next.
 
     ids: integers (B, T) below `vocab_size`. Returns logits (B, T, V). positions:
-    integers (T,) or (B, T); 0 … T − 1 unless told. caches: one `KVCache` per block
-    from `new_caches`; then ids holds only the tokens that are new, and positions
-    says where they stand.
+    integers (T,) or (B, T) that rise; 0 … T − 1 unless told. caches: one `KVCache`
+    per block from `new_caches`; then ids holds only the tokens that are new, and
+    positions must say where they stand.
 
-    Raises `ValueError` for more tokens than `context_length`.
+    Raises `ValueError` for ids or positions that are none, and for more tokens than
+    `context_length`. Targets belong to the loss: `next_token_loss(model(ids), y)`.
     """
 
     def __init__(
@@ -196,16 +199,10 @@ class GPT(nn.Module):
         positions: Tensor | None = None,
         caches: list[KVCache] | None = None,
     ) -> Tensor:
-        if ids.shape[1] > self.config.context_length:
-            raise ValueError(
-                f"{ids.shape[1]} tokens are more than context_length="
-                f"{self.config.context_length}; keep the last ones, or train a "
-                f"model with a longer context"
-            )
+        check_input(self.config, ids, positions, caches)
         if positions is None:
             positions = torch.arange(ids.shape[1], device=ids.device)
-        one_more = caches is not None and positions.shape == (1,)
-        mask = None if one_more else visible(positions, caches)
+        mask = visible(positions, caches)
         x = self.embedding(ids, positions)  # (B, T, C)
         for block, cache in zip(
             self.blocks, caches or [None] * len(self.blocks), strict=True
@@ -228,21 +225,84 @@ class GPT(nn.Module):
         c, weight = self.config, self.head.weight
         n_kv_heads = c.n_kv_heads or c.n_heads
         sizes = (batch_size, n_kv_heads, c.context_length, c.head_dim)
+        n_bytes = 2 * len(self.blocks) * math.prod(sizes) * weight.element_size()
+        if weight.is_cpu:
+            check_memory(n_bytes, f"keys and values of batch_size={batch_size}")
         return [KVCache(*sizes, weight.device, weight.dtype) for _ in self.blocks]
 
 
-def visible(positions: Tensor, caches: list[KVCache] | None = None) -> Tensor:
+def visible(
+    positions: Tensor, caches: list[KVCache] | None = None
+) -> Tensor | None:
     """Who may look at whom: every position at itself and at what came before.
 
-    positions: integers (T,) or (B, T). Without caches the keys stand at the same
-    positions; with them, at 0, 1, … up to the last one in use.
-    Returns a boolean (T, S), or (B, 1, T, S) to be shared by the heads.
+    positions: integers (T,) or (B, T) that rise. Without caches the keys stand at
+    the same positions; with them, at 0, 1, … up to the last one in use.
+    Returns a boolean (T, S), or (B, 1, T, S) to be shared by the heads; None where
+    one new token of every text sees all there is.
     """
-    keys = positions
-    if caches is not None:
-        keys = torch.arange(int(positions.max()) + 1, device=positions.device)
-    mask = keys.unsqueeze(-2) <= positions.unsqueeze(-1)  # (..., T, S)
+    if caches is None:
+        return causal_mask(positions.shape[-1], positions.device)
+    if positions.shape == (1,):
+        return None
+    slots = torch.arange(int(positions.max()) + 1, device=positions.device)
+    mask = slots <= positions.unsqueeze(-1)  # (..., T, S)
     return mask if positions.dim() == 1 else mask.unsqueeze(1)
+
+
+def check_input(
+    config: GPTConfig,
+    ids: Tensor,
+    positions: Tensor | None,
+    caches: list[KVCache] | None,
+) -> None:
+    """Refuse what a `GPT` of this configuration cannot read, or would misread.
+
+    Raises `ValueError` that names the value and says what to write.
+    """
+    check_ids(ids, config.vocab_size)
+    n, limit = ids.shape[1], config.context_length
+    if n > limit:
+        raise ValueError(
+            f"{n} tokens are more than context_length={limit}; keep the last ones, "
+            f"or train a model with a longer context"
+        )
+    if positions is not None:
+        check_positions(positions, ids, limit)
+    elif caches is not None:
+        raise ValueError(
+            "caches need positions: say where the new tokens stand, after 5 others "
+            "positions=torch.arange(5, 5 + T)"
+        )
+
+
+def check_positions(positions: Tensor, ids: Tensor, context_length: int) -> None:
+    """Refuse positions with which a token would see what comes after it.
+
+    Raises `ValueError` unless they are integers (T,) or (B, T) that rise, below
+    `context_length`.
+    """
+    elsewhere = "; targets are no argument: write next_token_loss(model(ids), y)"
+    if positions.is_floating_point() or positions.dtype == torch.bool:
+        raise ValueError(
+            f"positions are integers, not {positions.dtype}{elsewhere}"
+        )
+    if positions.shape not in (ids.shape, ids.shape[1:]):
+        raise ValueError(
+            f"positions have shape {tuple(positions.shape)} and ids "
+            f"{tuple(ids.shape)}; positions are (T,) or (B, T){elsewhere}"
+        )
+    if torch.compiler.is_compiling():
+        return
+    falls = (positions.diff() < 1).nonzero()
+    if len(falls):
+        *row, at = falls[0].tolist()
+        one, other = (int(positions[(*row, i)]) for i in (at, at + 1))
+        raise ValueError(
+            f"positions must rise from token to token, but {one} is followed by "
+            f"{other}{elsewhere}"
+        )
+    check_range(positions, context_length, "position", "context_length")
 
 
 def initialise(model: nn.Module, n_residuals: int, std: float = 0.02) -> None:

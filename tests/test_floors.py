@@ -19,7 +19,7 @@ FLOORS = {
     "style": -1,
     "corpora": 0,
     "tokenizers": 0,
-    "ngram": 1,
+    "ngram": 2,
     "oracle": 1,
     "data": 1,
     "linear": 0,

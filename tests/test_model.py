@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from llm import check
-from llm.attention import attention
+from llm.attention import attention, causal_mask
 from llm.count import forward_flops, parameters
 from llm.model import (
     GPTConfig,
@@ -282,11 +282,90 @@ def test_what_a_model_takes_is_what_it_then_has():
 
 
 def test_visible_is_the_lower_triangle():
-    assert visible(torch.arange(3)).int().tolist() == [
-        [1, 0, 0],
-        [1, 1, 0],
-        [1, 1, 1],
-    ]
+    for positions in (torch.arange(3), torch.tensor([4, 5, 9])):
+        assert torch.equal(visible(positions), causal_mask(3))
+
+
+def test_with_a_cache_the_past_is_visible_too():
+    mask = visible(torch.tensor([2, 3]), [None])
+    assert mask.int().tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    each = visible(torch.tensor([[1], [2]]), [None])
+    assert each.int().tolist() == [[[[1, 1, 0]]], [[[1, 1, 1]]]]
+    assert visible(torch.tensor([7]), [None]) is None
+
+
+# What a model refuses to read -----------------------------------------------------
+
+IDS = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]])
+TARGETS = torch.tensor([[1, 4, 1, 5, 9], [2, 6, 5, 3, 5]])
+MISREAD = {
+    "targets": ((IDS, TARGETS), "4 is followed by 1; targets are no argument"),
+    "targets, negative": (
+        (IDS, torch.full((2, 5), -100)),
+        "-100 is followed by -100; targets are no argument",
+    ),
+    "targets, floats": ((IDS, TARGETS.float()), "integers, not torch.float32; tar"),
+    "a mask": ((IDS, TARGETS > 0), "integers, not torch.bool"),
+    "one position": (
+        (IDS, torch.tensor([0])),
+        r"positions have shape \(1,\) and ids \(2, 5\); positions are \(T,\) or",
+    ),
+    "equal positions": ((IDS, torch.zeros(5).long()), "0 is followed by 0"),
+    "falling positions": ((IDS, torch.arange(5).flip(0)), "4 is followed by 3"),
+    "a row that falls": (
+        (IDS, torch.stack((torch.arange(5), torch.tensor([0, 1, 3, 3, 4])))),
+        "3 is followed by 3",
+    ),
+    "a position past the end": (
+        (IDS, torch.arange(20, 25)),
+        "position 24 is out of range: context_length=24 goes from 0 to 23",
+    ),
+    "a position below zero": ((IDS, torch.arange(-1, 4)), "position -1 is out of"),
+    "an id past the end": ((IDS + 52,), "id 61 is out of range: vocab_size=61"),
+    "an id below zero": ((IDS - 2,), "id -1 is out of range: .* from 0 to 60"),
+    "a single text": ((IDS[0],), r"shape \(5,\).*write ids\[None\]"),
+    "one-hot": ((torch.zeros(2, 5, 61),), "integers, not torch.float32"),
+    "three axes": ((IDS[None],), r"shape \(1, 2, 5\); a model reads a batch"),
+    "no token": ((IDS[:, :0],), r"shape \(2, 0\): there is nothing to read"),
+    "no text": ((IDS[:0],), r"shape \(0, 5\): there is nothing to read"),
+}
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+@pytest.mark.parametrize("case", MISREAD)
+def test_what_would_be_misread_is_refused_in_words(name, case):
+    given, message = MISREAD[case]
+    with pytest.raises(ValueError, match=message):
+        make(name)(*given)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_cache_without_positions_is_refused(name):
+    model = make(name)
+    caches = model.new_caches(2)
+    model(IDS, torch.arange(5), caches)
+    with pytest.raises(ValueError, match=r"caches need positions.*arange"):
+        model(IDS[:, :1], caches=caches)
+    layer = model.blocks[0].attention
+    with pytest.raises(ValueError, match="give positions"):
+        layer(torch.zeros(2, 1, 24).double(), cache=caches[0])
+
+
+def test_positions_with_gaps_and_of_each_text_are_read_causally():
+    model = make("llama")
+    rows = torch.tensor([[0, 2, 3, 9, 23], [5, 6, 7, 8, 9]])
+    together = model(IDS, rows)
+    for row in range(2):
+        alone = model(IDS[row : row + 1], rows[row])
+        torch.testing.assert_close(together[row : row + 1], alone)
+    changed = IDS.clone()
+    changed[:, 3:] += 1
+    assert torch.equal(model(changed, rows)[:, :3], together[:, :3])
+
+
+def test_a_cache_larger_than_the_memory_is_refused():
+    with pytest.raises(ValueError, match=r"batch_size=1000000000 would take .*TB"):
+        make("gpt2").new_caches(10**9)
 
 
 def test_residual_writers_start_smaller():

@@ -106,6 +106,8 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "GPTConfig": 13,
         "GPT": 13,
         "visible": 13,
+        "check_input": None,
+        "check_positions": None,
         "initialise": 13,
         "gpt2": 13,
         "llama": 13,
