@@ -447,6 +447,45 @@ def sizes(config: GPTConfig) -> str:
     return ", ".join(f"{name}={n}" for name, n in said.items() if n is not None)
 
 
+def check_described(model: GPT) -> None:
+    """Refuse a model that its configuration would not build again.
+
+    Compared with the model of `build` are the kinds of all parts, their numbers and
+    functions (an eps, the base of an angle), and the shapes of their tensors.
+
+    Raises `ValueError` that names the first difference.
+    """
+    there, here = (parts_of(m) for m in (outline(model.config), model))
+    for name in sorted(there.keys() | here.keys()):
+        wanted, found = there.get(name, "nothing"), here.get(name, "nothing")
+        if wanted != found:
+            raise ValueError(
+                f"the model is not what its GPTConfig describes: {name} is {found}, "
+                f"and build(model.config) has {wanted}. What GPTConfig can say "
+                f"(norm_eps, rope_base, gelu, tie_embeddings, bias and the sizes), "
+                f"say there; keep any other model by safetensors.torch.save_model"
+            )
+
+
+def parts_of(model: nn.Module) -> dict[str, object]:
+    """All that makes a model compute what it does but its weights, by name."""
+    found: dict[str, object] = {}
+    for name, part in model.named_modules():
+        if "_orig_mod" in part._modules:  # what torch.compile puts around a part
+            continue
+        name = name.replace("._orig_mod", "") or "model"
+        found[name] = type(part).__name__
+        for key, value in vars(part).items():
+            said = not key.startswith("_") and key not in ("training", "config")
+            if said and not isinstance(value, Tensor):
+                found[f"{name}.{key}"] = value
+        for key, buffer in part.named_buffers(recurse=False):
+            found[f"{name}.{key}"] = tuple(buffer.shape)
+    for name, parameter in model.named_parameters():
+        found[name.replace("_orig_mod.", "")] = tuple(parameter.shape)
+    return found
+
+
 def next_token_loss(
     logits: Tensor,
     targets: Tensor,

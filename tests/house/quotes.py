@@ -115,6 +115,8 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "build": 13,
         "at_most": None,
         "n_bytes": None,
+        "check_described": None,
+        "parts_of": None,
         "outline": None,
         "NothingDrawn": None,
         "sizes": None,
