@@ -25,14 +25,13 @@ from llm.checkpoints import (
     delete_leftovers,
     load_checkpoint,
     newest_checkpoint,
-    read_description,
     read_json,
     save_checkpoint,
-    settings_of,
 )
+from llm.checkpoints import load_model as load_model  # where it was before
 from llm.data import IGNORE, Supply
 from llm.files import atomic_write, locked
-from llm.model import GPT, GPTConfig, build, next_token_loss
+from llm.model import GPT, next_token_loss
 from llm.optim import clip_gradients, parameter_groups, warmup_cosine
 
 logger = logging.getLogger(__name__)
@@ -269,17 +268,6 @@ def check_finite(model: nn.Module, step: int) -> None:
             )
 
 
-def load_model(folder: Path) -> GPT:
-    """The model that a checkpoint folder describes, ready to be used.
-
-    Raises `ValueError` for a checkpoint that is cut or describes another model.
-    """
-    description = read_description(folder)
-    model = build(settings_of(GPTConfig, description["model"]))
-    load_checkpoint(folder, model)
-    return model.eval()
-
-
 def due(step: int, every: int, config: TrainConfig) -> bool:
     """Is it time? Every so many steps, and at the end."""
     return step % every == 0 or step == config.steps
@@ -372,11 +360,6 @@ def adamw(model: nn.Module, config: TrainConfig) -> AdamW:
     """
     parameters = parameter_groups(model, config.weight_decay)
     learning = [p for group in parameters for p in group["params"]]
-    if not learning:
-        raise ValueError(
-            "no parameter of the model requires a gradient, so there is nothing to "
-            "train; set requires_grad=True on those that should learn"
-        )
     return AdamW(
         parameters,
         lr=config.learning_rate,
@@ -500,15 +483,25 @@ def check_alike(value: object, problem: str) -> None:
 
 
 def sum_gradients(model: nn.Module) -> None:
-    """Add up the gradients of all processes, in one message; each gets the sum."""
+    """Add up the gradients of all processes, in one message; each gets the sum.
+
+    A parameter without a gradient in some of them counts as zeros there; without
+    one in all of them it is left without.
+    """
     if n_processes() == 1:
         return
-    gradients = [p.grad for p in model.parameters() if p.requires_grad]
-    message = torch.cat([g.flatten() for g in gradients])
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    used = torch.tensor([float(p.grad is not None) for p in parameters])
+    gradients = [
+        torch.zeros_like(p) if p.grad is None else p.grad for p in parameters
+    ]
+    parts = [used.to(gradients[0]), *(g.flatten() for g in gradients)]
+    message = torch.cat(parts)
     dist.all_reduce(message)
-    sizes = [g.numel() for g in gradients]
-    for gradient, part in zip(gradients, message.split(sizes), strict=True):
-        gradient.copy_(part.view_as(gradient))
+    used, *sums = message.split([part.numel() for part in parts])
+    for parameter, n, part in zip(parameters, used.tolist(), sums, strict=True):
+        if n:
+            parameter.grad = part.view_as(parameter)
 
 
 def share_weights(model: nn.Module) -> None:

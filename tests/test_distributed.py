@@ -77,6 +77,22 @@ def test_two_processes_have_the_losses_of_one(runs):
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
 
 
+def test_a_parameter_without_a_gradient_is_summed_as_zeros(monkeypatch):
+    """Used by both processes, by the other one only, by this one only, by none."""
+    model = torch.nn.ParameterList([torch.ones(2, 3) for _ in range(4)])
+    for i in (0, 2):
+        model[i].grad = torch.full((2, 3), 1.0 + i)
+    from_other = torch.tensor([1.0, 1, 0, 0] + [10.0] * 6 + [20.0] * 6 + [0.0] * 12)
+    monkeypatch.setattr(llm.train, "n_processes", lambda: 2)
+    monkeypatch.setattr(
+        llm.train.dist, "all_reduce", lambda message: message.add_(from_other)
+    )
+    llm.train.sum_gradients(model)
+    for parameter, expected in zip(model, (11.0, 20.0, 3.0), strict=False):
+        assert torch.equal(parameter.grad, torch.full((2, 3), expected))
+    assert model[3].grad is None  # as where one process trains alone
+
+
 def test_only_the_first_process_writes_and_speaks(runs):
     one, two, result = runs
     assert [r["step"] for r in read_log(two / "log.jsonl")] == list(range(1, 13))

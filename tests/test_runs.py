@@ -409,7 +409,7 @@ def test_what_cannot_fit_is_refused_at_once(capsys, name):
     err = refused(capsys, *command(option, 10**9, "--kind", "bpe"))
     assert time.monotonic() - began < 5
     assert f"{name.replace('-', '_')}={10**9}" in err
-    assert "GB of memory, but cpu has" in err and "smaller sizes" in err
+    assert "and this machine has" in err and "choose smaller sizes" in err
     assert not Path("runs").exists()
 
 

@@ -85,7 +85,7 @@ def models(recorder: Recorder) -> None:
             recorder.sizes = {**SIZES, "H": shared, "S": T}
             next_token_loss(model(ids), ids).backward()
             caches = model.new_caches(B)
-            model(ids, None, caches)
+            model(ids, torch.arange(T), caches)
             recorder.sizes = {**recorder.sizes, "T": 1, "S": T + 1}
             model(ids[:, :1], torch.full((B, 1), T), caches)
 
