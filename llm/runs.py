@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from llm.checkpoints import newest_checkpoint, read_json, settings_of
+from llm.checkpoints import load_model, newest_checkpoint, read_json, settings_of
 from llm.corpora import load_text, story
 from llm.count import parameters
 from llm.data import (
@@ -25,6 +25,7 @@ from llm.data import (
     split,
     windows,
 )
+from llm.distributed import check_alike, check_share, n_processes, pick_device, rank
 from llm.files import atomic_write
 from llm.memory import check_memory
 from llm.model import GPT, GPTConfig, build
@@ -36,18 +37,7 @@ from llm.tokenizers import (
     load,
     train_tokenizer,
 )
-from llm.train import (
-    Rows,
-    TrainConfig,
-    check_alike,
-    check_share,
-    load_model,
-    n_processes,
-    newest_whole,
-    pick_device,
-    rank,
-    read_log,
-)
+from llm.train import Rows, TrainConfig, newest_whole, read_log
 
 RUNS = Path("runs")
 Config = TypeVar("Config", bound="RunConfig")

@@ -17,11 +17,13 @@ import torch
 
 import llm.runs
 from llm.__main__ import main
+from llm.checkpoints import load_model
 from llm.data import split, windows
+from llm.evaluate import held_out_loss
 from llm.files import locked
 from llm.runs import BEGUN, KEPT, KEPT_IN_TRAINING, name_of, unused
 from llm.tokenizers import BPETokenizer, ByteTokenizer, load
-from llm.train import held_out_loss, load_model, read_log
+from llm.train import read_log
 
 DIGITS = "".join(random.Random(0).choices("0123456789", k=400))
 SETTINGS = """

@@ -9,17 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from llm.data import Batches, windows
+from llm.distributed import pick_device
+from llm.evaluate import above_the_floor, held_out_loss, mean_and_error
 from llm.model import GPTConfig, build
-from llm.train import (
-    TrainConfig,
-    above_the_floor,
-    adamw,
-    held_out_loss,
-    mean_and_error,
-    pick_device,
-    train,
-    training_step,
-)
+from llm.train import TrainConfig, adamw, train, training_step
 
 SIZES = dict(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2)
 

@@ -521,7 +521,7 @@ TRAIN = [
     ),
     mutant(
         "dropout is on while we measure",
-        "train.py",
+        "evaluate.py",
         "    model.eval()\n",
         "",
         "test_train.py::TestHeldOutLoss::test_dropout_is_off_and_then_on_again",

@@ -134,10 +134,9 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "TrainConfig": 15,
         "train": 15,
         "training_step": 15,
-        "held_out_loss": 15,
-        "row_losses": 15,
-        "above_the_floor": 15,
-        "mean_and_error": 18,
+        "*": None,
+    },
+    "distributed": {
         "autocast": 19,
         "my_share": 20,
         "sum_gradients": 20,
@@ -150,7 +149,12 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "unchanged": None,
         "*": 16,
     },
-    "evaluate": 18,
+    "evaluate": {
+        "held_out_loss": 15,
+        "row_losses": 15,
+        "above_the_floor": 15,
+        "*": 18,
+    },
 }
 
 

@@ -138,8 +138,9 @@ def training(recorder: Recorder) -> None:
     import torch
 
     from llm.data import Batches, documents, windows
+    from llm.evaluate import held_out_loss
     from llm.model import GPTConfig, build
-    from llm.train import TrainConfig, held_out_loss, train
+    from llm.train import TrainConfig, train
 
     recorder.sizes = {"B": (B, 3), "T": CONTEXT, "V": V, "n_windows": 9}
     config = GPTConfig(
