@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tyro
 
@@ -17,6 +17,12 @@ def run(command: type[Callable[[], int]]) -> None:
     line on standard error and the status 1, bad options 2, Ctrl-C 130.
     """
     write_utf8()  # a page of code from Windows has no ✓
+    if twice := repeated(sys.argv[1:]):
+        print(
+            f"error: {twice} is given twice: write all its values after one",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     wanted = tyro.cli(command, config=(tyro.conf.FlagCreatePairsOff,))
     try:
         status = wanted()
@@ -27,3 +33,9 @@ def run(command: type[Callable[[], int]]) -> None:
         print(f"error: {error}", file=sys.stderr)
         status = 1
     sys.exit(status)
+
+
+def repeated(words: Sequence[str]) -> str:
+    """An option that stands there more than once: only its last values would count."""
+    options = [word.partition("=")[0] for word in words if word.startswith("--")]
+    return next((o for i, o in enumerate(options) if o in options[:i]), "")

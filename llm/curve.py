@@ -57,6 +57,7 @@ def curve(
 
 
 def draw_training(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the loss of each step, in nats per token."""
     steps = [record["step"] for record in records]
     losses = [record["loss"] for record in records]
     marker = "." if len(steps) == 1 else ""
@@ -66,6 +67,8 @@ def draw_training(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def draw_validation(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the held-out losses, in nats per token, in their band of two standard
+    errors."""
     if not records:
         return
     steps = [record["step"] for record in records]
@@ -88,6 +91,7 @@ def draw_validation(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
 def draw_floor(
     ax: Axes, records: Sequence[Mapping[str, Any]], floor: float | None
 ) -> None:
+    """Draw the floor, in nats per token, if one is known, and choose what is shown."""
     known = [record["floor"] for record in records if "floor" in record]
     floor = known[-1] if floor is None and known else floor
     if floor is None or not math.isfinite(floor):

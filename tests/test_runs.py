@@ -331,7 +331,7 @@ def test_a_folder_that_holds_this_one_is_a_text_like_any_other(capsys, monkeypat
 @pytest.mark.parametrize("name", ["train", "tokenize", "evaluate"])
 def test_no_path_is_not_the_folder_where_we_are(capsys, run, name):
     argv = command(text="") if name == "train" else [name, "--text", ""]
-    assert "the name of the text is empty" in refused(capsys, *argv)
+    assert "the path of the text is empty" in refused(capsys, *argv)
 
 
 def test_what_never_came_to_a_checkpoint_does_not_block_the_name(

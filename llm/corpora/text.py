@@ -105,10 +105,8 @@ def _last_cut(text: str, special_token: str) -> int:
 
 def _files(source: str | Path) -> list[Path]:
     """The one file, or the text files of a folder."""
-    if not str(source):  # which would be the folder we are in
-        raise ValueError(
-            "the name of the text is empty: name a file, a folder or -"
-        )
+    if source == "":
+        raise ValueError("the path of the text is empty: name a file or a folder")
     path = Path(source)
     if path == STANDARD_INPUT:
         return [path]

@@ -560,6 +560,21 @@ BPE = [
         "test_encoding_is_making_every_merge_in_the_order_of_training",
     ),
     mutant(
+        "a stream is cut behind white space that looks ahead",
+        "tokenizers/pretokens.py",
+        "return before.start() if torn else behind.start()",
+        "return behind.start()",
+        "test_tokenizers.py::"
+        "test_a_sure_beginning_is_cut_alike_alone_and_before_any_text",
+    ),
+    mutant(
+        "the name of the unknown token is its spelling",
+        "tokenizers/base.py",
+        'return None\n        return b"" if',
+        'return token\n        return b"" if',
+        "test_tokenizers.py::test_an_unknown_piece_has_no_spelling",
+    ),
+    mutant(
         "special tokens come from any text",
         "tokenizers/base.py",
         "split_at_special(text, allowed)",
@@ -569,8 +584,8 @@ BPE = [
     mutant(
         "a stream is cut wherever it is cut",
         "tokenizers/pretokens.py",
-        "return last_two[0] if last_two else 0",
-        "return last_two[-1] if last_two else 0",
+        "before, behind, _ = last_three",
+        "_, before, behind = last_three",
         "test_tokenizers.py::"
         "test_examples_in_docstrings_are_true[llm.tokenizers.pretokens]",
     ),
