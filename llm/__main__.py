@@ -32,6 +32,7 @@ from llm.corpora import Story, download, load_text, sample_story
 from llm.data import (
     windows,
 )
+from llm.distributed import processes, rank
 from llm.evaluate import (
     below_the_floor,
     compare,
@@ -73,16 +74,7 @@ from llm.runs import (
     tokenizer_for,
 )
 from llm.tokenizers import UNKNOWN, Tokenizer
-from llm.train import (
-    SEEDS,
-    Record,
-    Rows,
-    TrainConfig,
-    processes,
-    rank,
-    reserved,
-    train,
-)
+from llm.train import SEEDS, Record, Rows, TrainConfig, reserved, train
 
 PROGRAM = "python -m llm"
 STORIES_AT_ONCE = 64

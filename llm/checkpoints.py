@@ -2,7 +2,7 @@
 
 A checkpoint is a folder with three files: `model.safetensors`,
 `optimizer.safetensors`, and `config.json`, which has the settings, the number of
-updates, and the checksums of the other two.
+updates, the learning rates, and the checksums of the other two.
 """
 
 from __future__ import annotations
@@ -14,21 +14,27 @@ import math
 import os
 import shutil
 from collections import defaultdict
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from llm.model import GPT, GPTConfig, build, check_described
+
 logger = logging.getLogger(__name__)
 Settings = TypeVar("Settings")
+CONTIGUOUS = torch.contiguous_format
 
 
 def save_checkpoint(
-    run: Path,
+    run: Path | str,
     step: int,
     model: nn.Module,
     optimizer: Optimizer,
@@ -37,19 +43,22 @@ def save_checkpoint(
 ) -> None:
     """Write the folder `checkpoint-<step>` of a run; then delete the oldest.
 
-    step: updates made so far; settings: what else `config.json` should say; keep:
-    how many checkpoints stay.
+    step: updates made so far; settings: what else `config.json` should say, maybe
+    nothing; keep: how many checkpoints stay. Of a `GPT`, its configuration is
+    written as well, so that `load_model` can build it again.
 
-    Raises `OSError` when the disk is full; earlier checkpoints are then as they
-    were.
+    Raises `ValueError` for a `GPT` that is not what its configuration describes, and
+    `OSError` when the disk is full; earlier checkpoints are then as they were.
     """
+    run, model = Path(run), unwrapped(model)
     tensors = {
         "model.safetensors": weights(model),
         "optimizer.safetensors": optimizer_state(model, optimizer),
     }
-    files = {name: to_bytes(part) for name, part in tensors.items()}
+    files = {name: to_bytes(alone(part)) for name, part in tensors.items()}
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    description = {"step": step, **settings, "sha256": sums}
+    description = {"step": step, **settings, **described(model), "sha256": sums}
+    description["learning_rates"] = [float(g["lr"]) for g in optimizer.param_groups]
     files["config.json"] = json.dumps(description, indent=2).encode()
     write_folder(run / f"checkpoint-{step:06d}", files)
     for old in checkpoints(run, up_to=step)[keep:]:
@@ -57,31 +66,68 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, model: nn.Module, optimizer: Optimizer | None = None
+    folder: Path | str, model: nn.Module, optimizer: Optimizer | None = None
 ) -> int:
     """Put the weights of a checkpoint into a model, its state into an optimizer.
 
     Returns how many updates the checkpoint has seen. Raises `ValueError` for files
-    that are cut, are no safetensors, or belong to a model of another shape; the
-    model and the optimizer are then as they were.
+    that are cut, are no safetensors, or belong to a model of another shape or
+    precision; the model and the optimizer are then as they were.
     """
-    step = read_description(folder)["step"]
+    folder, model = Path(folder), unwrapped(model)
+    description = read_description(folder)
     tensors = read_tensors(folder / "model.safetensors")
     check_fit(tensors, weights(model), folder)
     if optimizer:
         state = read_tensors(folder / "optimizer.safetensors")
+        rates = description.get("learning_rates")
+        check_groups(optimizer, rates, folder)
         set_optimizer_state(model, optimizer, state)
-    for name, parameter in weights(model).items():
-        parameter.copy_(tensors[name])
-    return step
+        for group, rate in zip(optimizer.param_groups, rates or [], strict=False):
+            group["lr"] = rate
+    for name, tensor in weights(model).items():
+        tensor.copy_(tensors[name])
+    return description["step"]
 
 
-def newest_checkpoint(run: Path) -> Path | None:
+def load_model(folder: Path | str) -> GPT:
+    """The model that a checkpoint folder describes, ready to be used.
+
+    Raises `ValueError` for a checkpoint that is cut, or does not say what model it
+    belongs to.
+    """
+    folder = Path(folder)
+    values = read_description(folder).get("model")
+    if not values:
+        raise ValueError(
+            f"{folder / 'config.json'} does not describe a GPT; build the model as "
+            f"it was, and call load_checkpoint({str(folder)!r}, model)"
+        )
+    model = build(settings_of(GPTConfig, values))
+    kinds = {t.dtype for t in read_tensors(folder / "model.safetensors").values()}
+    if len(kinds) == 1:
+        model.to(*kinds)
+    load_checkpoint(folder, model)
+    return model.eval()
+
+
+def described(model: nn.Module) -> dict[str, Any]:
+    """What `config.json` says about a model: of a `GPT` its configuration.
+
+    Raises `ValueError` where the model is not what that describes.
+    """
+    if not isinstance(model, GPT):
+        return {}
+    check_described(model)
+    return {"model": asdict(model.config)}
+
+
+def newest_checkpoint(run: Path | str) -> Path | None:
     """The newest checkpoint that is whole; a broken one is skipped with a warning.
 
     Returns None where there is none.
     """
-    for folder in checkpoints(run):
+    for folder in checkpoints(Path(run)):
         try:
             read_description(folder)
         except (OSError, ValueError) as error:
@@ -106,7 +152,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     Raises `ValueError` that names the file which is not.
     """
     description = read_json(folder / "config.json")
-    if not {"step", "model", "sha256"} <= description.keys():
+    known = {"step": int, "sha256": dict}
+    if any(not isinstance(description.get(n), kind) for n, kind in known.items()):
         raise ValueError(f"{folder / 'config.json'} does not describe a checkpoint")
     for name, expected in description["sha256"].items():
         if not (folder / name).is_file():
@@ -122,17 +169,52 @@ def read_description(folder: Path) -> dict[str, Any]:
 # --- What is in a checkpoint ------------------------------------------------------
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model itself, where `torch.compile` or several processes have wrapped it."""
+    for name in ("_orig_mod", "module"):
+        inner = model._modules.get(name)
+        if inner is not None and type(model).__module__.startswith("torch."):
+            return unwrapped(inner)
+    return model
+
+
+def plain_name(name: str) -> str:
+    """The name of a tensor without what `torch.compile` puts into it.
+
+    >>> plain_name("blocks.0._orig_mod.norm1.weight")
+    'blocks.0.norm1.weight'
+    """
+    return name.replace("_orig_mod.", "")
+
+
 def weights(model: nn.Module) -> dict[str, Tensor]:
-    """The parameters by name; a tensor that two parts share stands there once."""
-    return {name: p.detach() for name, p in model.named_parameters()}
+    """The parameters by name, and the buffers that belong to the state, such as
+    counts; a tensor that two parts share stands there once."""
+    state = model.state_dict()
+    buffers = ((name, b) for name, b in model.named_buffers() if name in state)
+    named = chain(model.named_parameters(), buffers)
+    return {plain_name(name): tensor.detach() for name, tensor in named}
+
+
+def alone(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, each in a row of memory of its own, as a file wants them."""
+    seen: set[int] = set()
+    found = {}
+    for name, tensor in tensors.items():
+        memory = tensor.untyped_storage().data_ptr()
+        shared = memory in seen or not tensor.is_contiguous()
+        found[name] = tensor.clone(memory_format=CONTIGUOUS) if shared else tensor
+        seen.add(memory)
+    return found
 
 
 def optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     """What an optimizer remembers, as tensors named `<parameter>/<quantity>`."""
     return {
-        f"{name}/{quantity}": value
+        f"{plain_name(name)}/{quantity}": torch.as_tensor(value)
         for name, parameter in model.named_parameters()
         for quantity, value in optimizer.state[parameter].items()
+        if value is not None
     }
 
 
@@ -141,12 +223,13 @@ def set_optimizer_state(
 ) -> None:
     """The opposite of `optimizer_state`.
 
-    Raises `ValueError` for a tensor that fits no parameter; nothing is changed.
+    Raises `ValueError` for a tensor that fits no parameter, or one that is missing;
+    nothing is changed.
     """
-    owners = dict(model.named_parameters())
+    owners = {plain_name(name): p for name, p in model.named_parameters()}
     state: dict[nn.Parameter, dict[str, Tensor]] = defaultdict(dict)
     for name, tensor in tensors.items():
-        parameter, quantity = name.rsplit("/", 1)
+        parameter, _, quantity = name.rpartition("/")
         owner = owners.get(parameter)
         if owner is None or tensor.shape not in ((), owner.shape):
             raise ValueError(
@@ -155,7 +238,27 @@ def set_optimizer_state(
         # PyTorch counts the steps on the CPU, wherever the parameter lives.
         where = "cpu" if quantity == "step" else owner.device
         state[owner][quantity] = tensor.to(where, copy=True)
+    quantities = set().union(*state.values())
+    for name, owner in owners.items():
+        missing = sorted(quantities - state[owner].keys()) if owner in state else []
+        if missing:
+            raise ValueError(
+                f"the state of the optimizer has no {name}/{missing[0]}: take an "
+                f"earlier checkpoint, or load the model alone"
+            )
     optimizer.state.update(state)
+
+
+def check_groups(
+    optimizer: Optimizer, rates: list[float] | None, folder: Path
+) -> None:
+    """Raises `ValueError` where an optimizer has another number of groups."""
+    n = len(optimizer.param_groups)
+    if rates is not None and len(rates) != n:
+        raise ValueError(
+            f"another optimizer: {len(rates)} groups of parameters in {folder}, {n} "
+            f"here"
+        )
 
 
 def check_fit(
@@ -176,6 +279,12 @@ def check_fit(
         if there != here:
             raise ValueError(
                 f"another shape: {name} is {there} in {folder}, {here} in the model"
+            )
+        there, here = tensors[name].dtype, parameter.dtype
+        if there != here:
+            raise ValueError(
+                f"another precision: {name} is {there} in {folder}, {here} in the "
+                f"model; write model.to({there})"
             )
 
 
@@ -250,7 +359,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     to run it.
     """
     try:
-        return from_bytes(path.read_bytes())
+        found = from_bytes(path.read_bytes())
+        return {plain_name(name): tensor for name, tensor in found.items()}
     except SafetensorError as error:
         raise ValueError(
             f"{path} is cut short or no safetensors file ({error}); a pickle (.pt, "

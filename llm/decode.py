@@ -58,6 +58,11 @@ class DecodeStep:
 
     def __call__(self, token: int, position: int) -> Tensor:
         """Read the token that stands at a position. Returns logits (1, V)."""
+        n = self.model.config.vocab_size
+        if not 0 <= token < n:
+            raise ValueError(
+                f"id {token} is out of range: vocab_size={n} goes from 0 to {n - 1}"
+            )
         self.n_read += 1
         if self.n_read == PATIENCE:
             self.multiply(by_columns)
@@ -140,7 +145,8 @@ def rms_norm_step(part: RMSNorm, product: Product) -> Step:
 
 def feed_forward_step(part: FeedForward, product: Product) -> Step:
     up, down = step_of(part.up, product), step_of(part.down, product)
-    return lambda x: down(F.gelu(up(x), approximate="tanh"))
+    activation = part.activation
+    return lambda x: down(activation(up(x)))
 
 
 def swiglu_step(part: SwiGLU, product: Product) -> Step:

@@ -7,12 +7,13 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from llm.data import IGNORE
+from llm.model import next_token_loss
 from llm.oracle import Oracle, ParseError, parse
 from llm.tokenizers import UNKNOWN, Tokenizer
-from llm.train import above_the_floor, mean_and_error, row_losses
 
 # Chance takes the loss of a model at the floor that far below it once in 30,000.
 STANDARD_ERRORS = 4
@@ -110,6 +111,85 @@ def count_bytes(tokenizer: Tokenizer, ids: Tensor) -> tuple[int, int]:
     spellings = {i: tokenizer.spelling(i) for i in counts}
     n_bytes = sum(len(spellings[i] or b"") * n for i, n in counts.items())
     return n_bytes, sum(n for i, n in counts.items() if spellings[i] is None)
+
+
+# --- Row by row -------------------------------------------------------------------
+
+
+def held_out_loss(
+    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
+) -> tuple[float, float]:
+    """How surprised a model is by text it was not trained on, and how sure we are.
+
+    x, y: integers (n, T), where the model is; from `windows` or `documents`.
+    Returns the mean and its standard error, in nats per token, the rows counted as
+    independent; one row alone has no standard error (nan).
+    """
+    sums = row_losses(model, x, y, batch_size=batch_size)
+    return mean_and_error(sums, (y != IGNORE).sum(1))
+
+
+@torch.inference_mode()
+def row_losses(
+    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
+) -> Tensor:
+    """How surprised a model is by each row: the sum over its targets, in nats.
+
+    x, y: integers (n, T), where the model is. Returns (n,), on the CPU. Raises
+    `ValueError` where there is no target, or batch_size is not at least 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size} must be at least 1")
+    if not (y != IGNORE).any():
+        raise ValueError(
+            f"targets of shape {tuple(y.shape)}, of which none counts: there is "
+            f"nothing to measure a loss on"
+        )
+    was_training = model.training
+    model.eval()
+    sums = []
+    for some_x, some_y in zip(
+        x.split(batch_size), y.split(batch_size), strict=True
+    ):
+        losses = next_token_loss(model(some_x), some_y, IGNORE, "none")
+        sums.append(losses.view_as(some_y).cpu().double().sum(1))
+    model.train(was_training)
+    return torch.cat(sums)
+
+
+def mean_and_error(sums: Tensor, counts: Tensor) -> tuple[float, float]:
+    """The mean of what was summed row by row, and its standard error.
+
+    sums, counts: (n,), of each row. Where all counts are equal, this is the
+    standard deviation of the means over √n.
+
+    **Source:** Cochran (1977), section 2.11, for an unlimited population.
+    """
+    sums, counts = sums.cpu().double(), counts.cpu()
+    n, mean = len(sums), sums.sum() / counts.sum()
+    if n == 1:
+        return float(mean), math.nan
+    spread = (sums - mean * counts).square().sum() * n / (n - 1)
+    return float(mean), float(spread.sqrt() / counts.sum())
+
+
+def above_the_floor(
+    sums: Tensor, counts: Tensor, floor: Tensor | None
+) -> dict[str, float]:
+    """The floor under some rows, and how far above it a model is.
+
+    sums, floor: (n,), nats that each row costs the model, and the best possible one;
+    counts: (n,), its targets. Returns `floor`, `gap` and `gap_standard_error` in nats
+    per token; nothing where no floor is known.
+
+    The floor is subtracted row by row: a row that is hard for one is hard for both,
+    so the gap is known much better than the loss.
+    """
+    if floor is None:
+        return {}
+    gap, error = mean_and_error(sums - floor, counts)
+    mean_floor = float(floor.double().sum() / counts.sum())
+    return {"floor": mean_floor, "gap": gap, "gap_standard_error": error}
 
 
 # --- A loss and its floor, in words -----------------------------------------------

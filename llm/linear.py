@@ -9,6 +9,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 MANY_ROWS = 128  # from here on the convolution is faster
 LARGE = 1 << 17  # entries of a matrix that no longer waits in the nearest cache
@@ -45,9 +46,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return F.linear(x, weight, bias)
     if many:
         return by_convolution(x, weight, bias)
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or has_tangent(x, weight, bias):
         return F.linear(x, weight, bias)
     return by_onednn(x, weight, bias)
+
+
+def has_tangent(*tensors: Tensor | None) -> bool:
+    """Is a derivative in forward mode wanted? It needs no gradient to be enabled."""
+    return any(
+        t is not None and forward_ad.unpack_dual(t).tangent is not None
+        for t in tensors
+    )
 
 
 def for_one_row(part: nn.Linear) -> Callable[[Tensor], Tensor]:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm.layers import check_ids
 from llm.linear import Linear
 
 
@@ -65,6 +66,7 @@ class WindowModel(nn.Module):
         self.head = Linear(d_ff, vocab_size)
 
     def forward(self, ids: Tensor) -> Tensor:
+        check_ids(ids, self.tokens.num_embeddings)
         windows = F.pad(ids, (self.n_tokens - 1, 0)).unfold(1, self.n_tokens, 1)
         seen = self.tokens(windows).flatten(2)  # (B, T, ...)
         return self.head(self.up(seen).tanh())  # (B, T, V)

@@ -36,15 +36,22 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     Gains and biases have no business near zero; the decay is for the weights that
     multiply.
 
-    Returns what PyTorch's optimizers take.
+    Returns what PyTorch's optimizers take; a group without parameters is left out.
+    Raises `ValueError` where every parameter is frozen.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise ValueError(
+            "there is nothing to train: every parameter has requires_grad=False; "
+            "set it to True for some"
+        )
     matrices = [p for p in parameters if p.dim() > 1]
     vectors = [p for p in parameters if p.dim() <= 1]
-    return [
+    groups = [
         {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    return [group for group in groups if group["params"]]
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:

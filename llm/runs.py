@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from llm.checkpoints import newest_checkpoint, read_json, settings_of
+from llm.checkpoints import load_model, newest_checkpoint, read_json, settings_of
 from llm.corpora import load_text, story
 from llm.count import parameters
 from llm.data import (
@@ -26,7 +25,9 @@ from llm.data import (
     split,
     windows,
 )
+from llm.distributed import check_alike, check_share, n_processes, pick_device, rank
 from llm.files import atomic_write
+from llm.memory import check_memory
 from llm.model import GPT, GPTConfig, build
 from llm.oracle import surprises
 from llm.tokenizers import (
@@ -36,18 +37,7 @@ from llm.tokenizers import (
     load,
     train_tokenizer,
 )
-from llm.train import (
-    Rows,
-    TrainConfig,
-    check_alike,
-    check_share,
-    load_model,
-    n_processes,
-    newest_whole,
-    pick_device,
-    rank,
-    read_log,
-)
+from llm.train import Rows, TrainConfig, newest_whole, read_log
 
 RUNS = Path("runs")
 Config = TypeVar("Config", bound="RunConfig")
@@ -269,11 +259,8 @@ def stories_and_floor(
     """The first stories of a seed, one in each row, and what each costs at best."""
     if count < 1:
         raise ValueError(f"count={count} must be at least 1")
-    check_memory(
-        16 * count * context_length,
-        torch.device("cpu"),
-        f"count={count} stories of context_length={context_length}",
-    )
+    what = f"measuring on count={count} stories of context_length={context_length}"
+    check_memory(16 * count * context_length, what)
     texts = [story(seed, i) for i in range(count)]
     rows = [tokenizer.encode(text) for text in texts]
     return documents(rows, end_mark(tokenizer), context_length), surprises(texts)
@@ -317,27 +304,9 @@ def check_sizes(model: GPTConfig, training: TrainConfig) -> None:
     sizes = ("vocab_size", "context_length", "d_model", "n_layers", "d_ff")
     named = [f"{name}={getattr(c, name)}" for name in sizes if getattr(c, name)]
     named += [f"{rows} rows at once, batch_size={training.batch_size}"]
-    check_memory(n_bytes, pick_device(training.device), ", ".join(named))
-
-
-def check_memory(n_bytes: int, device: torch.device, what: str) -> None:
-    """Raises `ValueError` that says what needs more bytes than a device has."""
-    there = memory_of(device)
-    if there is not None and n_bytes > there:
-        raise ValueError(
-            f"{what}: that takes at least {n_bytes / 1e9:,.0f} GB of memory, but "
-            f"{device} has {there / 1e9:,.0f} GB; choose smaller sizes"
-        )
-
-
-def memory_of(device: torch.device) -> int | None:
-    """How many bytes a device has in all; None where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[1]
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # Windows has no such call
-        return None
+    device = pick_device(training.device)
+    there = torch.cuda.mem_get_info(device)[1] if device.type == "cuda" else None
+    check_memory(n_bytes, f"training with {', '.join(named)}", there)
 
 
 # --- The folder of a run ----------------------------------------------------------

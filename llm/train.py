@@ -1,4 +1,4 @@
-"""Lower the loss: the loop, held-out loss, exact resume, several processes."""
+"""Lower the loss: the loop, its log, and exact resume."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import dataclasses
 import json
 import logging
 import math
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
@@ -25,14 +23,24 @@ from llm.checkpoints import (
     delete_leftovers,
     load_checkpoint,
     newest_checkpoint,
-    read_description,
     read_json,
     save_checkpoint,
-    settings_of,
 )
 from llm.data import IGNORE, Supply
+from llm.distributed import (
+    any_process,
+    autocast,
+    check_alike,
+    my_share,
+    pick_device,
+    rank,
+    share_weights,
+    sum_gradients,
+    summed,
+)
+from llm.evaluate import above_the_floor, mean_and_error, row_losses
 from llm.files import atomic_write, locked
-from llm.model import GPT, GPTConfig, build, next_token_loss
+from llm.model import next_token_loss
 from llm.optim import clip_gradients, parameter_groups, warmup_cosine
 
 logger = logging.getLogger(__name__)
@@ -139,7 +147,7 @@ class TrainConfig:
 
 
 def train(
-    model: GPT,
+    model: nn.Module,
     supply: Supply,
     held_out: Rows | None,
     config: TrainConfig,
@@ -152,6 +160,7 @@ def train(
     """Update a model until `config.steps` updates are made; where the run has a
     checkpoint, go on from the newest.
 
+    model: from ids (B, T) to logits (B, T, V), with parameters that learn.
     supply: `Batches`, `DocumentBatches`, or anything else with `batch(step)`.
     held_out: x and y to measure on, integers (n, T), from `windows` or `documents`;
     None = do not measure. floor: (n,), nats that each held-out row costs the best
@@ -238,7 +247,7 @@ def newest_whole(run: Path, steps: int) -> Path | None:
 def save(
     run: Path | None,
     record: Record,
-    model: GPT,
+    model: nn.Module,
     optimizer: Optimizer,
     config: TrainConfig,
 ) -> None:
@@ -250,7 +259,6 @@ def save(
         check_finite(model, record["step"])
         settings = {
             "tokens": record["tokens"],
-            "model": asdict(model.config),
             "training": asdict(config),
             "tokenizer": "tokenizer.json",
         }
@@ -267,17 +275,6 @@ def check_finite(model: nn.Module, step: int) -> None:
                 f"checkpoint was written; lower the learning rate, or lengthen the "
                 f"warm-up"
             )
-
-
-def load_model(folder: Path) -> GPT:
-    """The model that a checkpoint folder describes, ready to be used.
-
-    Raises `ValueError` for a checkpoint that is cut or describes another model.
-    """
-    description = read_description(folder)
-    model = build(settings_of(GPTConfig, description["model"]))
-    load_checkpoint(folder, model)
-    return model.eval()
 
 
 def due(step: int, every: int, config: TrainConfig) -> bool:
@@ -319,7 +316,7 @@ def training_step(
 
 
 def timed_step(
-    model: GPT,
+    model: nn.Module,
     optimizer: Optimizer,
     supply: Supply,
     step: int,
@@ -372,11 +369,6 @@ def adamw(model: nn.Module, config: TrainConfig) -> AdamW:
     """
     parameters = parameter_groups(model, config.weight_decay)
     learning = [p for group in parameters for p in group["params"]]
-    if not learning:
-        raise ValueError(
-            "no parameter of the model requires a gradient, so there is nothing to "
-            "train; set requires_grad=True on those that should learn"
-        )
     return AdamW(
         parameters,
         lr=config.learning_rate,
@@ -399,206 +391,11 @@ def seed_dropout(seed: int, step: int) -> None:
     torch.manual_seed(int(mixed.generate_state(1)[0]))
 
 
-# --- Where to compute -------------------------------------------------------------
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; for "auto" a GPU if there is one.
-
-    Raises `ValueError` for a device that is not available on this machine.
-    """
-    if name == "auto" and torch.cuda.is_available():
-        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-    elif name == "auto":
-        name = "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device={name!r} is not available on this machine; take auto or cpu"
-        ) from error
-
-
-def autocast(device: torch.device, dtype: str) -> AbstractContextManager:
-    """Matrix products in bfloat16 where that pays: on a GPU that has it, or where
-    asked for. The weights stay float32."""
-    if dtype == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        dtype = "bfloat16" if fast else "float32"
-    if dtype == "float32":
-        return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16)
-
-
-# --- Several processes, each with its share of every batch ------------------------
-
-
-@contextmanager
-def processes() -> Iterator[None]:
-    """Join the other processes that `torchrun` started; alone, do nothing."""
-    if "LOCAL_RANK" not in os.environ:
-        yield
-        return
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
-
-
-def n_processes() -> int:
-    """How many processes train together: 1 unless `torchrun` started more."""
-    return dist.get_world_size() if dist.is_initialized() else 1
-
-
-def rank() -> int:
-    """The number of this process, from 0. Only process 0 writes files."""
-    return dist.get_rank() if dist.is_initialized() else 0
-
-
-def my_share(batch: Tensor) -> Tensor:
-    """The rows of a global batch that this process works on.
-
-    batch: (B, T). Returns (B / n_processes, T). Raises what `check_share` raises.
-    """
-    check_share(len(batch))
-    return batch.chunk(n_processes())[rank()]
-
-
-def check_share(batch_size: int) -> None:
-    """Raises `ValueError` when the processes cannot share a batch equally."""
-    n = n_processes()
-    if batch_size % n:
-        raise ValueError(
-            f"batch_size={batch_size} cannot be shared equally by {n} processes; "
-            f"choose a multiple of {n}"
-        )
-
-
-def summed(number: Tensor) -> Tensor:
-    """The sum of a number over all processes."""
-    if n_processes() > 1:
-        dist.all_reduce(number)
-    return number
-
-
-def any_process(flag: bool, model: nn.Module) -> bool:
-    """Is it true in any of the processes? All of them get the same answer."""
-    if n_processes() == 1:
-        return flag
-    device = next(model.parameters()).device
-    return bool(summed(torch.tensor(float(flag), device=device)))
-
-
-def check_alike(value: object, problem: str) -> None:
-    """Raises `ValueError`, in every process, if they do not have equal values."""
-    if n_processes() > 1:
-        values: list[object] = [None] * n_processes()
-        dist.all_gather_object(values, value)
-        if any(other != values[0] for other in values):
-            raise ValueError(f"the processes {problem}: {values}")
-
-
-def sum_gradients(model: nn.Module) -> None:
-    """Add up the gradients of all processes, in one message; each gets the sum."""
-    if n_processes() == 1:
-        return
-    gradients = [p.grad for p in model.parameters() if p.requires_grad]
-    message = torch.cat([g.flatten() for g in gradients])
-    dist.all_reduce(message)
-    sizes = [g.numel() for g in gradients]
-    for gradient, part in zip(gradients, message.split(sizes), strict=True):
-        gradient.copy_(part.view_as(gradient))
-
-
-def share_weights(model: nn.Module) -> None:
-    """Give every process the weights of process 0."""
-    if n_processes() > 1:
-        for parameter in model.parameters():
-            dist.broadcast(parameter.data, src=0)
-
-
-# --- Held-out loss ----------------------------------------------------------------
-
-
-def held_out_loss(
-    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
-) -> tuple[float, float]:
-    """How surprised a model is by text it was not trained on, and how sure we are.
-
-    x, y: integers (n, T), where the model is; from `windows` or `documents`.
-    Returns the mean and its standard error, in nats per token, the rows counted as
-    independent; one row alone has no standard error (nan).
-    """
-    sums = row_losses(model, x, y, batch_size=batch_size)
-    return mean_and_error(sums, (y != IGNORE).sum(1))
-
-
-@torch.inference_mode()
-def row_losses(
-    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
-) -> Tensor:
-    """How surprised a model is by each row: the sum over its targets, in nats.
-
-    x, y: integers (n, T), where the model is. Returns (n,), on the CPU. Raises
-    `ValueError` where there is no target, or batch_size is not at least 1.
-    """
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size} must be at least 1")
-    if not (y != IGNORE).any():
-        raise ValueError(
-            f"targets of shape {tuple(y.shape)}, of which none counts: there is "
-            f"nothing to measure a loss on"
-        )
-    was_training = model.training
-    model.eval()
-    sums = []
-    for some_x, some_y in zip(
-        x.split(batch_size), y.split(batch_size), strict=True
-    ):
-        losses = next_token_loss(model(some_x), some_y, IGNORE, "none")
-        sums.append(losses.view_as(some_y).cpu().double().sum(1))
-    model.train(was_training)
-    return torch.cat(sums)
-
-
-def mean_and_error(sums: Tensor, counts: Tensor) -> tuple[float, float]:
-    """The mean of what was summed row by row, and its standard error.
-
-    sums, counts: (n,), of each row. Where all counts are equal, this is the
-    standard deviation of the means over √n.
-
-    **Source:** Cochran (1977), section 2.11, for an unlimited population.
-    """
-    sums, counts = sums.cpu().double(), counts.cpu()
-    n, mean = len(sums), sums.sum() / counts.sum()
-    if n == 1:
-        return float(mean), math.nan
-    spread = (sums - mean * counts).square().sum() * n / (n - 1)
-    return float(mean), float(spread.sqrt() / counts.sum())
-
-
-def above_the_floor(
-    sums: Tensor, counts: Tensor, floor: Tensor | None
-) -> dict[str, float]:
-    """The floor under some rows, and how far above it a model is.
-
-    sums, floor: (n,), nats that each row costs the model, and the best possible one;
-    counts: (n,), its targets. Returns `floor`, `gap` and `gap_standard_error` in nats
-    per token; nothing where no floor is known.
-
-    The floor is subtracted row by row: a row that is hard for one is hard for both,
-    so the gap is known much better than the loss.
-    """
-    if floor is None:
-        return {}
-    gap, error = mean_and_error(sums - floor, counts)
-    mean_floor = float(floor.double().sum() / counts.sum())
-    return {"floor": mean_floor, "gap": gap, "gap_standard_error": error}
+# --- What is held out -------------------------------------------------------------
 
 
 def held_out_record(
-    model: GPT,
+    model: nn.Module,
     held_out: Rows | None,
     floor: Tensor | None,
     step: int,

@@ -23,12 +23,13 @@ import torch
 
 import llm
 from llm.__main__ import COMMANDS, main
+from llm.checkpoints import load_model
 from llm.corpora import load_text
 from llm.data import split, windows
 from llm.evaluate import evaluate
 from llm.generate import generate, greedy
 from llm.tokenizers import load
-from llm.train import load_model, read_log
+from llm.train import read_log
 
 LINES = [
     f"The {animal} {verb} the {thing} on {day}, and nobody knows why – naïve?\n"

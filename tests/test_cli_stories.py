@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from llm.__main__ import STORIES, conclude, main, parse
+from llm.checkpoints import load_model
 from llm.corpora import story
 from llm.data import documents
 from llm.evaluate import evaluate, grammatical_share
@@ -18,7 +19,7 @@ from llm.generate import generate, greedy
 from llm.oracle import surprises
 from llm.runs import HELD_OUT_SEED, TOKENIZER_STORIES
 from llm.tokenizers import END_OF_TEXT, BPETokenizer, load
-from llm.train import TrainConfig, load_model, read_log
+from llm.train import TrainConfig, read_log
 
 SETTINGS = """
     --vocab-size 2560 --d-model 16 --n-layers 1 --n-heads 2 --batch-size 4 --steps 4

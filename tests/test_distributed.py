@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+import llm.distributed
 import llm.train
 from llm.__main__ import main
 from llm.data import IGNORE
-from llm.train import my_share, read_log
+from llm.distributed import my_share
+from llm.train import read_log
 
 SETTINGS = """
     --kind characters --context-length 8 --d-model 16 --n-layers 1 --n-heads 2
@@ -75,6 +77,22 @@ def losses(run):
 def test_two_processes_have_the_losses_of_one(runs):
     one, two, _ = runs
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+
+
+def test_a_parameter_without_a_gradient_is_summed_as_zeros(monkeypatch):
+    """Used by both processes, by the other one only, by this one only, by none."""
+    model = torch.nn.ParameterList([torch.ones(2, 3) for _ in range(4)])
+    for i in (0, 2):
+        model[i].grad = torch.full((2, 3), 1.0 + i)
+    from_other = torch.tensor([1.0, 1, 0, 0] + [10.0] * 6 + [20.0] * 6 + [0.0] * 12)
+    monkeypatch.setattr(llm.distributed, "n_processes", lambda: 2)
+    monkeypatch.setattr(
+        llm.distributed.dist, "all_reduce", lambda message: message.add_(from_other)
+    )
+    llm.distributed.sum_gradients(model)
+    for parameter, expected in zip(model, (11.0, 20.0, 3.0), strict=False):
+        assert torch.equal(parameter.grad, torch.full((2, 3), expected))
+    assert model[3].grad is None  # as where one process trains alone
 
 
 def test_only_the_first_process_writes_and_speaks(runs):
@@ -151,18 +169,18 @@ sys.exit(0 if main() == 143 else 1)
 
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_the_shares_of_a_batch_are_the_batch(monkeypatch, n):
-    monkeypatch.setattr(llm.train, "n_processes", lambda: n)
+    monkeypatch.setattr(llm.distributed, "n_processes", lambda: n)
     batch = torch.arange(30).view(6, 5)
     shares = []
     for rank in range(n):
-        monkeypatch.setattr(llm.train, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(llm.distributed, "rank", lambda rank=rank: rank)
         shares.append(my_share(batch))
     assert {len(share) for share in shares} == {6 // n}
     assert torch.equal(torch.cat(shares), batch)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
-    monkeypatch.setattr(llm.train, "n_processes", lambda: 4)
+    monkeypatch.setattr(llm.distributed, "n_processes", lambda: 4)
     with pytest.raises(
         ValueError, match=r"batch_size=6 .* by 4 processes; .* of 4"
     ):

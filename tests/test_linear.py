@@ -123,3 +123,32 @@ def test_bfloat16_under_autocast_is_left_to_pytorch():
         out = layer(x)
     assert out.dtype == torch.bfloat16
     torch.testing.assert_close(out.float(), layer(x), atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_derivatives_in_forward_mode_are_those_of_pytorch(sizes, at):
+    """Of x, of the weight, of the bias: with gradients enabled, and without."""
+    inputs = [t.detach() for t in parts(*sizes)]
+    tangent = torch.randn_like(inputs[at])
+
+    def derivative(function):
+        def of_one(x):
+            return function(*[x if i == at else t for i, t in enumerate(inputs)])
+
+        return torch.func.jvp(of_one, (inputs[at],), (tangent,))[1]
+
+    expected = derivative(F.linear)
+    assert expected.abs().max() > 0
+    for wanted in (True, False):
+        with torch.set_grad_enabled(wanted):
+            torch.testing.assert_close(
+                derivative(linear), expected, atol=1e-4, rtol=1e-5
+            )
+            with torch.autograd.forward_ad.dual_level():
+                dual = torch.autograd.forward_ad.make_dual(inputs[at], tangent)
+                out = linear(
+                    *[dual if i == at else t for i, t in enumerate(inputs)]
+                )
+                found = torch.autograd.forward_ad.unpack_dual(out).tangent
+            torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)

@@ -6,9 +6,18 @@ import pytest
 import torch
 
 from llm import check
-from llm.attention import attention
+from llm.attention import attention, causal_mask
 from llm.count import forward_flops, parameters
-from llm.model import GPTConfig, build, gpt2, llama, next_token_loss, visible
+from llm.model import (
+    GPTConfig,
+    at_most,
+    build,
+    gpt2,
+    llama,
+    n_bytes,
+    next_token_loss,
+    visible,
+)
 
 SIZES = dict(vocab_size=61, context_length=24, d_model=24, n_layers=2, n_heads=6)
 CONFIGS = {
@@ -16,7 +25,14 @@ CONFIGS = {
     "gpt2-shared": GPTConfig(**SIZES, n_kv_heads=3),
     "llama": GPTConfig(**SIZES, architecture="llama"),
     "llama-shared": GPTConfig(**SIZES, architecture="llama", n_kv_heads=2, d_ff=40),
-}
+    "gpt2-bare": GPTConfig(
+        **SIZES, bias=False, gelu="exact", tie_embeddings=False, norm_eps=1e-3
+    ),
+    "llama-tied": GPTConfig(
+        **SIZES, architecture="llama", bias=True, tie_embeddings=True,
+        rope_base=500_000.0, norm_eps=1e-6,
+    ),
+}  # fmt: skip
 
 
 def make(name, std=0.2):
@@ -219,12 +235,137 @@ def test_presets_are_what_they_are_called():
     assert not [n for n, _ in other.named_parameters() if n.endswith("bias")]
 
 
+def test_the_settings_of_a_config_arrive_in_the_parts():
+    bare, tied = make("gpt2-bare"), make("llama-tied")
+    assert not [n for n, _ in bare.named_parameters() if n.endswith("bias")]
+    assert bare.head.weight is not bare.embedding.tokens.weight
+    assert {m.eps for m in bare.modules() if hasattr(m, "eps")} == {1e-3}
+    assert tied.head.weight is tied.embedding.tokens.weight
+    assert {m.eps for m in tied.modules() if hasattr(m, "eps")} == {1e-6}
+    assert tied.blocks[0].attention.rotary.base == 500_000.0
+    biases = [n for n, _ in tied.named_parameters() if n.endswith("bias")]
+    assert len(biases) == 2 * 5  # qkv, project, gate, up, down in two blocks
+
+
+HUGE = [
+    dict(d_model=10**9),
+    dict(d_model=10**20, n_heads=10),
+    dict(n_layers=10**9),
+    dict(context_length=10**10),
+    dict(vocab_size=10**9),
+    dict(d_ff=10**10),
+]
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+@pytest.mark.parametrize("sizes", HUGE, ids=str)
+def test_a_model_larger_than_the_memory_is_refused_before_it_is_built(
+    architecture, sizes
+):
+    config = GPTConfig(**{"vocab_size": 99, "architecture": architecture, **sizes})
+    ((name, size),) = [pair for pair in sizes.items() if pair[0] != "n_heads"]
+    with pytest.raises(ValueError, match=rf"{name}={size}.* this machine has .*GB"):
+        build(config)
+
+
+def test_heads_that_do_not_fit_a_huge_width_are_refused_at_once():
+    with pytest.raises(ValueError, match=r"choose from 1, …"):
+        GPTConfig(vocab_size=9, d_model=10**9 + 7, n_heads=3)
+
+
+def test_what_a_model_takes_is_what_it_then_has():
+    for config in CONFIGS.values():
+        model = build(config)
+        tensors = [*model.parameters(), *model.buffers()]
+        found = sum(t.numel() * t.element_size() for t in tensors)
+        assert n_bytes(config) == found < at_most(config)
+
+
 def test_visible_is_the_lower_triangle():
-    assert visible(torch.arange(3)).int().tolist() == [
-        [1, 0, 0],
-        [1, 1, 0],
-        [1, 1, 1],
-    ]
+    for positions in (torch.arange(3), torch.tensor([4, 5, 9])):
+        assert torch.equal(visible(positions), causal_mask(3))
+
+
+def test_with_a_cache_the_past_is_visible_too():
+    mask = visible(torch.tensor([2, 3]), [None])
+    assert mask.int().tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    each = visible(torch.tensor([[1], [2]]), [None])
+    assert each.int().tolist() == [[[[1, 1, 0]]], [[[1, 1, 1]]]]
+    assert visible(torch.tensor([7]), [None]) is None
+
+
+# What a model refuses to read -----------------------------------------------------
+
+IDS = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]])
+TARGETS = torch.tensor([[1, 4, 1, 5, 9], [2, 6, 5, 3, 5]])
+MISREAD = {
+    "targets": ((IDS, TARGETS), "4 is followed by 1; targets are no argument"),
+    "targets, negative": (
+        (IDS, torch.full((2, 5), -100)),
+        "-100 is followed by -100; targets are no argument",
+    ),
+    "targets, floats": ((IDS, TARGETS.float()), "integers, not torch.float32; tar"),
+    "a mask": ((IDS, TARGETS > 0), "integers, not torch.bool"),
+    "one position": (
+        (IDS, torch.tensor([0])),
+        r"positions have shape \(1,\) and ids \(2, 5\); positions are \(T,\) or",
+    ),
+    "equal positions": ((IDS, torch.zeros(5).long()), "0 is followed by 0"),
+    "falling positions": ((IDS, torch.arange(5).flip(0)), "4 is followed by 3"),
+    "a row that falls": (
+        (IDS, torch.stack((torch.arange(5), torch.tensor([0, 1, 3, 3, 4])))),
+        "3 is followed by 3",
+    ),
+    "a position past the end": (
+        (IDS, torch.arange(20, 25)),
+        "position 24 is out of range: context_length=24 goes from 0 to 23",
+    ),
+    "a position below zero": ((IDS, torch.arange(-1, 4)), "position -1 is out of"),
+    "an id past the end": ((IDS + 52,), "id 61 is out of range: vocab_size=61"),
+    "an id below zero": ((IDS - 2,), "id -1 is out of range: .* from 0 to 60"),
+    "a single text": ((IDS[0],), r"shape \(5,\).*write ids\[None\]"),
+    "one-hot": ((torch.zeros(2, 5, 61),), "integers, not torch.float32"),
+    "three axes": ((IDS[None],), r"shape \(1, 2, 5\); a model reads a batch"),
+    "no token": ((IDS[:, :0],), r"shape \(2, 0\): there is nothing to read"),
+    "no text": ((IDS[:0],), r"shape \(0, 5\): there is nothing to read"),
+}
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+@pytest.mark.parametrize("case", MISREAD)
+def test_what_would_be_misread_is_refused_in_words(name, case):
+    given, message = MISREAD[case]
+    with pytest.raises(ValueError, match=message):
+        make(name)(*given)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_cache_without_positions_is_refused(name):
+    model = make(name)
+    caches = model.new_caches(2)
+    model(IDS, torch.arange(5), caches)
+    with pytest.raises(ValueError, match=r"caches need positions.*arange"):
+        model(IDS[:, :1], caches=caches)
+    layer = model.blocks[0].attention
+    with pytest.raises(ValueError, match="give positions"):
+        layer(torch.zeros(2, 1, 24).double(), cache=caches[0])
+
+
+def test_positions_with_gaps_and_of_each_text_are_read_causally():
+    model = make("llama")
+    rows = torch.tensor([[0, 2, 3, 9, 23], [5, 6, 7, 8, 9]])
+    together = model(IDS, rows)
+    for row in range(2):
+        alone = model(IDS[row : row + 1], rows[row])
+        torch.testing.assert_close(together[row : row + 1], alone)
+    changed = IDS.clone()
+    changed[:, 3:] += 1
+    assert torch.equal(model(changed, rows)[:, :3], together[:, :3])
+
+
+def test_a_cache_larger_than_the_memory_is_refused():
+    with pytest.raises(ValueError, match=r"batch_size=1000000000 would take .*TB"):
+        make("gpt2").new_caches(10**9)
 
 
 def test_residual_writers_start_smaller():
@@ -253,6 +394,19 @@ def test_loss_is_a_mean_over_the_targets_that_count():
         (dict(dropout=1.0), "dropout=1.0 must be"),
         (dict(architecture="rnn"), "architecture='rnn' is not one of gpt2, llama"),
         (dict(architecture="llama", n_heads=8), "odd width 3"),
+        (dict(d_model=24.0), "d_model=24.0 is no whole number"),
+        (dict(dropout=math.nan), "dropout=nan must be"),
+        (dict(norm_eps=0.0), "norm_eps=0.0 must be above 0"),
+        (dict(gelu="fast"), "gelu=fast must be one of tanh, exact"),
+        (
+            dict(architecture="llama", rope_base=0.5),
+            "rope_base=0.5 must be above 1",
+        ),
+        (dict(rope_base=5e5), "rope_base=500000.0 means nothing to .*'gpt2'"),
+        (
+            dict(architecture="llama", gelu="exact"),
+            "gelu=exact means nothing to .*'llama': .* SwiGLU",
+        ),
     ],
 )
 def test_contradictions_are_refused(change, message):

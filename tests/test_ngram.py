@@ -86,3 +86,14 @@ def test_the_window_knows_the_place_of_each_token():
 def test_check_accepts_the_window():
     ids = torch.randint(V, (8,), generator=torch.Generator().manual_seed(0))
     check.causality(WindowModel(V, 3), ids, V)
+
+
+def test_ids_that_are_none_are_refused_in_words():
+    for ids, message in (
+        (torch.tensor([[0, V]]), "id 7 is out of range: vocab_size=7"),
+        (torch.tensor([[-1, 0]]), "id -1 is out of range"),
+        (torch.tensor([0, 1]), r"write ids\[None\]"),
+        (torch.ones(1, 2), r"integers, not torch\.float32"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            WindowModel(V, 3)(ids)

@@ -9,17 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from llm.data import Batches, windows
+from llm.distributed import pick_device
+from llm.evaluate import above_the_floor, held_out_loss, mean_and_error
 from llm.model import GPTConfig, build
-from llm.train import (
-    TrainConfig,
-    above_the_floor,
-    adamw,
-    held_out_loss,
-    mean_and_error,
-    pick_device,
-    train,
-    training_step,
-)
+from llm.train import TrainConfig, adamw, train, training_step
 
 SIZES = dict(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2)
 
@@ -272,7 +265,7 @@ class TestTheLoop:
         assert list(tmp_path.glob("checkpoint-*")) == []
 
     def test_a_model_of_which_nothing_learns_is_refused(self):
-        with pytest.raises(ValueError, match=r"no parameter .* requires_grad=True"):
+        with pytest.raises(ValueError, match="nothing to train: every parameter"):
             train_on(make().requires_grad_(False), some_ids(), None, settings())
 
     def test_the_layers_that_learn_may_be_the_vectors_alone(self):

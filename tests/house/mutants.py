@@ -285,8 +285,8 @@ MODEL = [
     mutant(
         "the model sees one position of the future",
         "model.py",
-        "keys.unsqueeze(-2) <= positions.unsqueeze(-1)",
-        "keys.unsqueeze(-2) <= positions.unsqueeze(-1) + 1",
+        "return causal_mask(positions.shape[-1], positions.device)",
+        "return causal_mask(positions.shape[-1] + 1, positions.device)[1:, :-1]",
         "test_model.py::test_visible_is_the_lower_triangle",
         f"{EVERY}::test_causality_by_perturbation[gpt2]",
         f"{EVERY}::test_causality_by_gradient[gpt2]",
@@ -294,9 +294,9 @@ MODEL = [
     mutant(
         "the model does not see itself",
         "model.py",
-        "keys.unsqueeze(-2) <= positions.unsqueeze(-1)",
-        "keys.unsqueeze(-2) < positions.unsqueeze(-1)",
-        "test_model.py::test_visible_is_the_lower_triangle",
+        "slots <= positions.unsqueeze(-1)",
+        "slots < positions.unsqueeze(-1)",
+        "test_model.py::test_with_a_cache_the_past_is_visible_too",
     ),
     mutant(
         "the newest slot of the cache stays hidden",
@@ -521,7 +521,7 @@ TRAIN = [
     ),
     mutant(
         "dropout is on while we measure",
-        "train.py",
+        "evaluate.py",
         "    model.eval()\n",
         "",
         "test_train.py::TestHeldOutLoss::test_dropout_is_off_and_then_on_again",

@@ -85,7 +85,7 @@ def models(recorder: Recorder) -> None:
             recorder.sizes = {**SIZES, "H": shared, "S": T}
             next_token_loss(model(ids), ids).backward()
             caches = model.new_caches(B)
-            model(ids, None, caches)
+            model(ids, torch.arange(T), caches)
             recorder.sizes = {**recorder.sizes, "T": 1, "S": T + 1}
             model(ids[:, :1], torch.full((B, 1), T), caches)
 
@@ -138,8 +138,9 @@ def training(recorder: Recorder) -> None:
     import torch
 
     from llm.data import Batches, documents, windows
+    from llm.evaluate import held_out_loss
     from llm.model import GPTConfig, build
-    from llm.train import TrainConfig, held_out_loss, train
+    from llm.train import TrainConfig, train
 
     recorder.sizes = {"B": (B, 3), "T": CONTEXT, "V": V, "n_windows": 9}
     config = GPTConfig(
