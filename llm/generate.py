@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llm.decode import DecodeStep, can_step
+from llm.fast import speed_up
+from llm.fast.decode import DecodeStep, can_step
 from llm.model import GPT
 from llm.tokenizers import END_OF_TEXT, Tokenizer
 
@@ -379,6 +380,8 @@ def write(
     generators = [
         torch.Generator().manual_seed(seed + i) for i in range(len(texts))
     ]
+    if isinstance(model, GPT):
+        speed_up(model)
     reader = partial(read_afresh, model)
     if cached and hasattr(model, "new_caches"):
         reader = CachedReader(model, len(texts))

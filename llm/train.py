@@ -27,9 +27,11 @@ from llm.checkpoints import (
 )
 from llm.checkpoints import load_model as load_model  # where it was before
 from llm.data import IGNORE, Supply
+from llm.fast import speed_up
+from llm.fast.functions import clip_gradients, cross_entropy
 from llm.files import atomic_write
-from llm.model import GPT, next_token_loss
-from llm.optim import clip_gradients, parameter_groups, warmup_cosine
+from llm.model import GPT
+from llm.optim import parameter_groups, warmup_cosine
 
 DTYPES = ("auto", "float32", "bfloat16")
 Record = dict[str, Any]
@@ -156,7 +158,7 @@ def train(
     the processes cannot share, or longer than the context; for a checkpoint of
     another model, and for a loss that is no longer a number.
     """
-    model.to(pick_device(config.device)).train()
+    speed_up(model).to(pick_device(config.device)).train()
     optimizer = adamw(model, config)
     share_weights(model)
     done = resume(run, model, optimizer)
@@ -235,7 +237,7 @@ def training_step(
     for some_x, some_y in zip(x.split(size), y.split(size), strict=True):
         with autocast(x.device, config.dtype):
             logits = model(some_x)  # (B, T, V)
-        part = next_token_loss(logits, some_y, IGNORE, "sum") / n_targets
+        part = cross_entropy(logits, some_y, IGNORE, "sum") / n_targets
         part.backward()
         loss += part.detach()
     sum_gradients(model)
@@ -459,7 +461,7 @@ def row_losses(
     for some_x, some_y in zip(
         x.split(batch_size), y.split(batch_size), strict=True
     ):
-        losses = next_token_loss(model(some_x), some_y, IGNORE, "none")
+        losses = cross_entropy(model(some_x), some_y, IGNORE, "none")
         sums.append(losses.view_as(some_y).cpu().double().sum(1))
     model.train(was_training)
     return torch.cat(sums)

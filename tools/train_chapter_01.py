@@ -23,7 +23,7 @@ from tqdm import tqdm
 from llm.corpora import sample_story
 from llm.data import DocumentBatches, documents
 from llm.files import atomic_write
-from llm.model import GPTConfig, build, next_token_loss
+from llm.model import GPTConfig, build, cross_entropy
 from llm.ngram import WindowModel
 from llm.optim import warmup_cosine
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
@@ -58,7 +58,7 @@ def story_rows(tokenizer: BPETokenizer, seed: int) -> DocumentBatches:
 
 @torch.no_grad()
 def loss_on(model: nn.Module, rows: tuple[Tensor, Tensor]) -> float:
-    return float(next_token_loss(model(rows[0]), rows[1]))
+    return float(cross_entropy(model(rows[0]), rows[1]))
 
 
 def trained(
@@ -77,7 +77,7 @@ def trained(
         )
         set_rate(optimizer, rate)
         x, y = rows.batch(step)
-        next_token_loss(model(x), y).backward()
+        cross_entropy(model(x), y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
