@@ -132,10 +132,10 @@ def check_finite(numbers: Tensor) -> None:
 
     numbers: (B,), such as the largest logits, or the sums of the probabilities.
     """
-    wrong = (~numbers.isfinite()).nonzero()
-    if len(wrong):
+    wrong = [i for i, n in enumerate(numbers.tolist()) if not math.isfinite(n)]
+    if wrong:
         raise ValueError(
-            f"nothing can be drawn for text {int(wrong[0])}: its logits hold nan or "
+            f"nothing can be drawn for text {wrong[0]}: its logits hold nan or "
             f"inf, or no token is left; has the training diverged, or a sampler "
             f"removed everything?"
         )
@@ -246,7 +246,9 @@ def new_tokens(
     """
     texts = [list(text) for text in texts]
     while True:
-        logits = reader(texts)[:, :n_tokens]  # (B, V)
+        logits = reader(texts)  # (B, V)
+        if n_tokens is not None and n_tokens < logits.shape[-1]:
+            logits = logits[:, :n_tokens]
         if sampler is greedy:  # nothing to draw
             best, ids = logits.max(dim=-1)
             check_finite(best)

@@ -10,6 +10,7 @@ a model with a part that is unknown here goes through its `forward`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -191,13 +192,10 @@ def joined_step(part: MultiHeadAttention, product: Product) -> Step:
         steps = [step_of(p, product) for p in parts]
         return lambda x: torch.cat([step(x) for step in steps], -1)
     weight = torch.cat([p.weight.detach() for p in parts])
-    joined = nn.Linear(*weight.T.shape, bias=False, device="meta")
-    joined.weight = nn.Parameter(weight, requires_grad=False)
+    bias = None
     if part.query.bias is not None:
-        joined.bias = nn.Parameter(
-            torch.cat([p.bias.detach() for p in parts]), False
-        )
-    return product(joined)
+        bias = torch.cat([p.bias.detach() for p in parts])
+    return product(SimpleNamespace(weight=weight, bias=bias))
 
 
 def block_step(
