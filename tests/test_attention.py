@@ -14,6 +14,7 @@ from llm.attention import (
     attention_weights,
     causal_mask,
 )
+from llm.fast import slow_down, speed_up
 from llm.fast.functions import attention as fused_attention
 from llm.model import TransformerBlock
 
@@ -143,8 +144,9 @@ def test_shared_keys_and_values_equal_repeated_ones():
     torch.testing.assert_close(few(x, causal_mask(T)), many(x, causal_mask(T)))
 
 
-def test_weight_dropout_acts_in_training_only():
-    attn = MultiHeadAttention(24, 3, dropout=0.5).double()
+@pytest.mark.parametrize("way", [slow_down, speed_up])
+def test_weight_dropout_acts_in_training_only(way):
+    attn = way(MultiHeadAttention(24, 3, dropout=0.5).double())
     attn.dropout.p = 0.0  # leave the dropout of the weights alone
     x = vectors(B, T, 24)
     assert not torch.equal(attn(x), attn(x))

@@ -342,8 +342,8 @@ MODEL = [
     mutant(
         "targets that do not count are counted",
         "model.py",
-        "        ignore_index=ignore_index,\n",
-        "        ignore_index=-101,\n",
+        "counts = targets != ignore_index",
+        "counts = targets != -101",
         "test_model.py::test_loss_is_a_mean_over_the_targets_that_count",
     ),
 ]
