@@ -65,8 +65,8 @@ def notes_in(thing: NotebookNode) -> Mapping:
 def _cell(cell: Mapping) -> NotebookNode:
     source = _writable("".join(cell.get("source") or ""))
     if cell["cell_type"] == "code":
-        return new_code_cell(source, metadata=_node(cell.get("metadata")))
-    text = new_markdown_cell(source, metadata=_node(cell.get("metadata")))
+        return new_code_cell(source, metadata=_names(cell.get("metadata")))
+    text = new_markdown_cell(source, metadata=_names(cell.get("metadata")))
     if pictures := _pictures(cell.get("attachments")):
         text.attachments = pictures
     return text
@@ -82,6 +82,13 @@ def _node(values: object) -> NotebookNode:
     plain = values if isinstance(values, Mapping) else {}
     text = _writable(json.dumps(plain, ensure_ascii=False))
     return json.loads(text, object_hook=NotebookNode)
+
+
+def _names(metadata: object) -> NotebookNode:
+    """Of the metadata of a cell what names it; all else, tags twice or a slide's
+    number, is nobody's business here, right or wrong."""
+    found = _node(metadata)
+    return NotebookNode({k: v for k, v in found.items() if k in ("nbgrader", OURS)})
 
 
 def _pictures(pasted: object) -> NotebookNode:

@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm.layers import make_dropout
-from llm.linear import Linear
 
 
 def check_mask(mask: Tensor, shape: Sequence[int]) -> None:
@@ -157,12 +155,11 @@ class MultiHeadAttention(nn.Module):
 
     x: (B, T, C). Returns (B, T, C), NaN where a position may look nowhere. mask:
     boolean, (T, S) or (B, H, T, S) with 1 for any size, True = may look; None = look
-    everywhere. positions: integers (T,) or (B, T), for
-    `rotary` and `cache`. cache: a `KVCache` that supplies the keys and values of
-    earlier calls, S in all.
+    everywhere. positions: integers (T,) or (B, T), for `rotate` and `cache`. cache: a
+    `KVCache` that supplies the keys and values of earlier calls, S in all.
 
     n_kv_heads: fewer heads for keys and values than for queries; each is shared by
-    n_heads / n_kv_heads of them. rotary: turns queries and keys, see
+    n_heads / n_kv_heads of them. rotate: turns queries and keys, see
     `RotaryPositions`. Raises `ValueError` where the heads do not divide the width.
 
     **Source:** Vaswani et al. (2017), section 3.2.2; shared heads from Ainslie et
@@ -177,20 +174,29 @@ class MultiHeadAttention(nn.Module):
         n_kv_heads: int | None = None,
         bias: bool = True,
         dropout: float = 0.0,
-        rotary: Callable[[Tensor, Tensor | None], Tensor] = unrotated,
+        rotate: Callable[[Tensor, Tensor | None], Tensor] = unrotated,
     ) -> None:
         super().__init__()
-        n_kv_heads = n_kv_heads or n_heads
-        check_heads(d_model, n_heads, n_kv_heads)
-        self.head_dim = d_model // n_heads
-        self.n_heads_each = [n_heads, n_kv_heads]
-        self.n_rotated = [n_heads + n_kv_heads, n_kv_heads]
-        width = sum(self.n_rotated) * self.head_dim
-        self.qkv = Linear(d_model, width, bias=bias)
-        self.project = Linear(d_model, d_model, bias=bias)
-        self.weight_dropout = dropout
+        self.n_heads, self.n_kv_heads = n_heads, n_kv_heads or n_heads
+        check_heads(d_model, n_heads, self.n_kv_heads)
+        kv_width = d_model // n_heads * self.n_kv_heads
+        self.query = nn.Linear(d_model, d_model, bias=bias)
+        self.key = nn.Linear(d_model, kv_width, bias=bias)
+        self.value = nn.Linear(d_model, kv_width, bias=bias)
+        self.output = nn.Linear(d_model, d_model, bias=bias)
+        self.rotate = rotate
+        self.weight_dropout = make_dropout(dropout)
         self.dropout = make_dropout(dropout)
-        self.rotary = rotary
+
+    def heads(
+        self, x: Tensor, positions: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What each head asks, is found by, and has to say."""
+        B, T, _ = x.shape
+        q = self.query(x).view(B, T, self.n_heads, -1).transpose(1, 2)
+        k = self.key(x).view(B, T, self.n_kv_heads, -1).transpose(1, 2)
+        v = self.value(x).view(B, T, self.n_kv_heads, -1).transpose(1, 2)
+        return self.rotate(q, positions), self.rotate(k, positions), v
 
     def forward(
         self,
@@ -199,53 +205,14 @@ class MultiHeadAttention(nn.Module):
         positions: Tensor | None = None,
         cache: KVCache | None = None,
     ) -> Tensor:
-        heads = self.qkv(x).view(*x.shape[:2], -1, self.head_dim).transpose(1, 2)
-        qk, v = heads.split(self.n_rotated, dim=1)  # (B, ..., T, D)
-        q, k = self.rotary(qk, positions).split(self.n_heads_each, dim=1)
+        q, k, v = self.heads(x, positions)
         if cache is not None:
             k, v = cache.update(k, v, positions)  # (B, n_kv_heads, S, D)
-        out = fused_attention(
-            q, k, v, mask, self.weight_dropout if self.training else 0.0
-        )
-        return self.dropout(self.project(out.transpose(1, 2).flatten(2)))
-
-
-def fused_attention(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    mask: Tensor | None = None,
-    dropout: float = 0.0,
-) -> Tensor:
-    """What `attention` computes, by PyTorch's kernel, which never stores the
-    weights.
-
-    q: (B, H, T, D); k, v: (B, n_kv_heads, S, D), each shared by H / n_kv_heads
-    queries; mask: as in `attention_weights`; dropout: share of the weights set to
-    zero. Returns (B, H, T, D), NaN for a query that may look nowhere.
-
-    **Source:** Dao et al. (2022), algorithm 1, in `scaled_dot_product_attention`.
-    """
-    shared = q.shape[1] != k.shape[1]
-    hidden = None
-    if mask is not None:
-        check_mask(mask, (*q.shape[:3], k.shape[2]))
-        hidden = added_mask(mask, q.dtype)
-    return F.scaled_dot_product_attention(
-        q, k, v, attn_mask=hidden, dropout_p=dropout, enable_gqa=shared
-    )
-
-
-def added_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """A boolean mask as numbers to be added to the scores: 0 where one may look,
-    −∞ where not.
-
-    A row that may look nowhere becomes NaN, as it does in `attention`; the kernel
-    would return zeros for it. Returns the shape of the mask.
-    """
-    numbers = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
-    numbers = numbers.masked_fill_(~mask, -math.inf)
-    return numbers.masked_fill_(~mask.any(-1, keepdim=True), math.nan)
+        n_shared = self.n_heads // self.n_kv_heads
+        k, v = (part.repeat_interleave(n_shared, 1) for part in (k, v))
+        weights = self.weight_dropout(attention_weights(q, k, mask))
+        out = weights @ v  # (B, H, T, D)
+        return self.dropout(self.output(out.transpose(1, 2).flatten(2)))
 
 
 def check_heads(d_model: int, n_heads: int, n_kv_heads: int) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from llm.model import next_token_loss
+from llm.model import cross_entropy
 
 Model = Callable[[Tensor], Tensor]
 
@@ -259,7 +259,7 @@ def initial_loss(
     Raises `CheckFailed` with both numbers.
     """
     with torch.no_grad(), _evaluating(model):
-        loss = float(next_token_loss(model(ids), targets))
+        loss = float(cross_entropy(model(ids), targets))
     if not abs(loss - math.log(vocab_size)) <= margin:
         raise CheckFailed(
             f"the loss of the untrained model is {loss:.3f} nats per token, and a "

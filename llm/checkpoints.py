@@ -26,7 +26,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from llm.model import GPT, GPTConfig, build, check_described
+from llm.model import GPT, GPTConfig, build, check_described, outline
 
 logger = logging.getLogger(__name__)
 Settings = TypeVar("Settings")
@@ -262,7 +262,7 @@ def check_groups(
 
 
 def check_fit(
-    tensors: dict[str, Tensor], wanted: dict[str, Tensor], folder: Path
+    tensors: dict[str, Tensor], wanted: dict[str, Tensor], folder: Path | str
 ) -> None:
     """Refuse the weights of another model.
 
@@ -298,6 +298,117 @@ def settings_of(kind: type[Settings], values: dict[str, Any]) -> Settings:
     except TypeError as error:
         reason = str(error).removeprefix(f"{kind.__name__}.__init__() ")
         raise ValueError(f"no {kind.__name__} in the file: {reason}") from error
+
+
+# --- Weights under the names of others --------------------------------------------
+
+# Ours, and those of `transformers`; nanoGPT has those of its GPT-2.
+GPT2_NAMES = {
+    "embedding.tokens.": "transformer.wte.",
+    "embedding.positions_part.": "transformer.wpe.",
+    "norm.": "transformer.ln_f.",
+    "head.": "lm_head.",
+    "blocks.": "transformer.h.",
+    ".norm1.": ".ln_1.",
+    ".attention.output.": ".attn.c_proj.",
+    ".norm2.": ".ln_2.",
+    ".feed_forward.up.": ".mlp.c_fc.",
+    ".feed_forward.down.": ".mlp.c_proj.",
+}
+LLAMA_NAMES = {
+    "embedding.tokens.": "model.embed_tokens.",
+    "norm.": "model.norm.",
+    "head.": "lm_head.",
+    "blocks.": "model.layers.",
+    ".norm1.": ".input_layernorm.",
+    ".attention.query.": ".self_attn.q_proj.",
+    ".attention.key.": ".self_attn.k_proj.",
+    ".attention.value.": ".self_attn.v_proj.",
+    ".attention.output.": ".self_attn.o_proj.",
+    ".norm2.": ".post_attention_layernorm.",
+    ".feed_forward.": ".mlp.",
+    ".gate.": ".gate_proj.",
+    ".up.": ".up_proj.",
+    ".down.": ".down_proj.",
+}
+NAMES = {"gpt2": GPT2_NAMES, "llama": LLAMA_NAMES}
+JOINED = [f".attention.{name}." for name in ("query", "key", "value")]
+MASKS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
+
+
+def to_transformers(
+    tensors: dict[str, Tensor], architecture: str
+) -> dict[str, Tensor]:
+    """Weights of a `GPT` under the names of `transformers`' GPT-2 or Llama.
+
+    tensors: by our names, from `model.state_dict()`. There, GPT-2's matrices stand
+    on their side, (C_in, C_out), and those of query, key and value are one.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        if architecture == "gpt2" and JOINED[0] in name:
+            parts = [tensors[name.replace(JOINED[0], part)] for part in JOINED]
+            tensor, name = (
+                torch.cat(parts),
+                name.replace(JOINED[0], ".attn.c_attn."),
+            )
+        elif architecture == "gpt2" and any(part in name for part in JOINED):
+            continue
+        name = renamed(name, NAMES[architecture])
+        lying = architecture == "gpt2" and ".h." in name and tensor.dim() == 2
+        found[name] = tensor.T.contiguous() if lying else tensor
+    return found
+
+
+def from_transformers(
+    state: dict[str, Tensor], config: GPTConfig
+) -> dict[str, Tensor]:
+    """The opposite, for a model of this configuration; nanoGPT's weights as well.
+
+    state: from `state_dict()` of a GPT-2 or Llama of `transformers`, or of nanoGPT,
+    compiled or not. Returns what `load_state_dict` takes, under our names. Raises
+    `ValueError` for tensors that the configuration has no place for, or lacks.
+    """
+    gpt2 = config.architecture == "gpt2"
+    back = {theirs: ours for ours, theirs in NAMES[config.architecture].items()}
+    kv_width = config.head_dim * (config.n_kv_heads or config.n_heads)
+    found = {}
+    for name, tensor in state.items():
+        name = plain_name(name)
+        if name.endswith(MASKS):
+            continue
+        joined = ".attn.c_attn." in name
+        if gpt2 and tensor.dim() == 2 and on_its_side(state):
+            tensor = tensor.T if ".h." in name else tensor
+        widths = [config.d_model, kv_width, kv_width] if joined else [len(tensor)]
+        parts = zip(JOINED if joined else [""], tensor.split(widths), strict=True)
+        for place, part in parts:
+            ours = renamed(name.replace(".attn.c_attn.", place), back)
+            found[ours] = part.contiguous()
+    if config.tied:
+        found.setdefault("head.weight", found.get("embedding.tokens.weight"))
+    wanted = outline(config).state_dict()
+    check_fit({n: t.float() for n, t in found.items()}, wanted, "the state")
+    return found
+
+
+def on_its_side(state: dict[str, Tensor]) -> bool:
+    """Do the matrices of a GPT-2 stand as (C_in, C_out)?"""
+    joined = [t for n, t in state.items() if n.endswith("attn.c_attn.weight")]
+    return any(t.shape[0] < t.shape[1] for t in joined)
+
+
+def renamed(name: str, names: dict[str, str]) -> str:
+    """
+    >>> renamed("blocks.3.norm1.weight", GPT2_NAMES)
+    'transformer.h.3.ln_1.weight'
+    """
+    for old, new in names.items():
+        if old.startswith("."):
+            name = name.replace(old, new)
+        elif name.startswith(old):
+            name = new + name.removeprefix(old)
+    return name
 
 
 # --- Files ------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llm.decode import DecodeStep, can_step
+from llm.fast import speed_up
+from llm.fast.decode import DecodeStep, can_step
 from llm.model import GPT
 from llm.tokenizers import END_OF_TEXT, Tokenizer
 
@@ -131,10 +132,10 @@ def check_finite(numbers: Tensor) -> None:
 
     numbers: (B,), such as the largest logits, or the sums of the probabilities.
     """
-    wrong = (~numbers.isfinite()).nonzero()
-    if len(wrong):
+    wrong = [i for i, n in enumerate(numbers.tolist()) if not math.isfinite(n)]
+    if wrong:
         raise ValueError(
-            f"nothing can be drawn for text {int(wrong[0])}: its logits hold nan or "
+            f"nothing can be drawn for text {wrong[0]}: its logits hold nan or "
             f"inf, or no token is left; has the training diverged, or a sampler "
             f"removed everything?"
         )
@@ -245,7 +246,9 @@ def new_tokens(
     """
     texts = [list(text) for text in texts]
     while True:
-        logits = reader(texts)[:, :n_tokens]  # (B, V)
+        logits = reader(texts)  # (B, V)
+        if n_tokens is not None and n_tokens < logits.shape[-1]:
+            logits = logits[:, :n_tokens]
         if sampler is greedy:  # nothing to draw
             best, ids = logits.max(dim=-1)
             check_finite(best)
@@ -379,6 +382,8 @@ def write(
     generators = [
         torch.Generator().manual_seed(seed + i) for i in range(len(texts))
     ]
+    if isinstance(model, GPT):
+        speed_up(model)
     reader = partial(read_afresh, model)
     if cached and hasattr(model, "new_caches"):
         reader = CachedReader(model, len(texts))

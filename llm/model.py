@@ -11,11 +11,11 @@ from numbers import Integral
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from llm.attention import KVCache, MultiHeadAttention, causal_mask, check_heads
+from llm.fast import speed_up
 from llm.layers import (
     GELUS,
     Embedding,
@@ -28,7 +28,6 @@ from llm.layers import (
     check_ids,
     check_range,
 )
-from llm.linear import Linear
 from llm.memory import check_memory, total_memory
 
 
@@ -173,7 +172,7 @@ class GPT(nn.Module):
     positions must say where they stand.
 
     Raises `ValueError` for ids or positions that are none, and for more tokens than
-    `context_length`. Targets belong to the loss: `next_token_loss(model(ids), y)`.
+    `context_length`. Targets belong to the loss: `cross_entropy(model(ids), y)`.
     """
 
     def __init__(
@@ -282,7 +281,7 @@ def check_positions(positions: Tensor, ids: Tensor, context_length: int) -> None
     Raises `ValueError` unless they are integers (T,) or (B, T) that rise, below
     `context_length`.
     """
-    elsewhere = "; targets are no argument: write next_token_loss(model(ids), y)"
+    elsewhere = "; targets are no argument: write cross_entropy(model(ids), y)"
     if positions.is_floating_point() or positions.dtype == torch.bool:
         raise ValueError(
             f"positions are integers, not {positions.dtype}{elsewhere}"
@@ -316,7 +315,7 @@ def initialise(model: nn.Module, n_residuals: int, std: float = 0.02) -> None:
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             nn.init.zeros_(parameter)
-        elif name.endswith(("project.weight", "down.weight")):
+        elif name.endswith(("output.weight", "down.weight")):
             nn.init.normal_(parameter, std=std / n_residuals**0.5)
         elif parameter.dim() > 1:
             nn.init.normal_(parameter, std=std)
@@ -356,7 +355,7 @@ def llama(config: GPTConfig) -> GPT:
         n_kv_heads=c.n_kv_heads,
         bias=c.biased,
         dropout=c.dropout,
-        rotary=RotaryPositions(c.head_dim, c.context_length, c.rope_base),
+        rotate=RotaryPositions(c.head_dim, c.context_length, c.rope_base),
     )
     feed_forward = partial(SwiGLU, d_ff=c.d_ff, dropout=c.dropout, bias=c.biased)
     return assemble(c, None, attention, feed_forward, norm)
@@ -379,7 +378,7 @@ def assemble(
         TransformerBlock, attention=attention, feed_forward=feed_forward, norm=norm
     )
     blocks = [block(c.d_model, c.n_heads) for _ in range(c.n_layers)]
-    head = Linear(c.d_model, c.vocab_size, bias=False)
+    head = nn.Linear(c.d_model, c.vocab_size, bias=False)
     if c.tied:
         head.weight = embedding.tokens.weight
     return GPT(
@@ -391,7 +390,7 @@ PRESETS: dict[str, Callable[[GPTConfig], GPT]] = {"gpt2": gpt2, "llama": llama}
 
 
 def build(config: GPTConfig) -> GPT:
-    """The model of `config.architecture`, with fresh random weights.
+    """The model of `config.architecture`, with fresh random weights, sped up.
 
     Raises `ValueError` for one that is larger than the memory of this machine.
     """
@@ -400,7 +399,7 @@ def build(config: GPTConfig) -> GPT:
         and at_most(config) > total_memory()
     ):
         check_memory(n_bytes(config), f"a model of {sizes(config)}")
-    return PRESETS[config.architecture](config)
+    return speed_up(PRESETS[config.architecture](config))
 
 
 def at_most(config: GPTConfig) -> int:
@@ -474,7 +473,8 @@ def parts_of(model: nn.Module) -> dict[str, object]:
         if "_orig_mod" in part._modules:  # what torch.compile puts around a part
             continue
         name = name.replace("._orig_mod", "") or "model"
-        found[name] = type(part).__name__
+        kind = type(part)
+        found[name] = getattr(kind, "plain", kind).__name__
         for key, value in vars(part).items():
             said = not key.startswith("_") and key not in ("training", "config")
             if said and not isinstance(value, Tensor):
@@ -486,22 +486,26 @@ def parts_of(model: nn.Module) -> dict[str, object]:
     return found
 
 
-def next_token_loss(
+def cross_entropy(
     logits: Tensor,
     targets: Tensor,
     ignore_index: int = -100,
     reduction: Literal["mean", "sum", "none"] = "mean",
 ) -> Tensor:
-    """How surprised the model is by the tokens that came: the cross-entropy, in
-    nats.
+    """How surprised the model is by the tokens that came: −ln of their probability.
 
     logits: (..., T, V); targets: integers (..., T); those equal to `ignore_index`
     do not count. Returns nats per token: their mean or sum, or for reduction="none"
     one number each, in a flat row.
+
+    **Source:** Shannon (1948), section 6, between the text and the model.
     """
-    return F.cross_entropy(
-        logits.flatten(0, -2).float(),
-        targets.flatten(),
-        ignore_index=ignore_index,
-        reduction=reduction,
-    )
+    logits, targets = logits.flatten(0, -2).float(), targets.flatten()
+    counts = targets != ignore_index
+    log_probs = logits - logits.logsumexp(-1, keepdim=True)
+    surprise = -log_probs.gather(-1, targets.where(counts, 0)[:, None])[:, 0]
+    surprise = surprise.where(counts, 0.0)
+    if reduction == "none":
+        return surprise
+    total = surprise.sum()
+    return total if reduction == "sum" else total / counts.sum()

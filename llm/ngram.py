@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm.layers import check_ids
-from llm.linear import Linear
 
 
 class BigramTable(nn.Module):
@@ -62,8 +61,8 @@ class WindowModel(nn.Module):
         super().__init__()
         self.n_tokens = n_tokens
         self.tokens = nn.Embedding(vocab_size, d_model)
-        self.up = Linear(n_tokens * d_model, d_ff)
-        self.head = Linear(d_ff, vocab_size)
+        self.up = nn.Linear(n_tokens * d_model, d_ff)
+        self.head = nn.Linear(d_ff, vocab_size)
 
     def forward(self, ids: Tensor) -> Tensor:
         check_ids(ids, self.tokens.num_embeddings)

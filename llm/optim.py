@@ -62,4 +62,9 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
 
     **Source:** Pascanu, Mikolov and Bengio (2013), algorithm 1.
     """
-    return torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    squares = [gradient.square().sum() for gradient in gradients]
+    length = torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
+    for gradient in gradients:
+        gradient *= (max_norm / (length + 1e-6)).clamp(max=1)  # 0 / 0 is no factor
+    return length

@@ -39,9 +39,10 @@ from llm.distributed import (
     summed,
 )
 from llm.evaluate import above_the_floor, mean_and_error, row_losses
+from llm.fast import speed_up
+from llm.fast.functions import clip_gradients, cross_entropy
 from llm.files import atomic_write, locked
-from llm.model import next_token_loss
-from llm.optim import clip_gradients, parameter_groups, warmup_cosine
+from llm.optim import parameter_groups, warmup_cosine
 
 logger = logging.getLogger(__name__)
 SEEDS = 2**64  # PyTorch takes no seed from here on
@@ -178,7 +179,7 @@ def train(
     checkpoints of which none is whole; for a checkpoint of another model, and for a
     loss or a weight that is no longer a number, before it is saved.
     """
-    model.to(pick_device(config.device)).train()
+    speed_up(model).to(pick_device(config.device)).train()
     optimizer = adamw(model, config)
     share_weights(model)
     with reserved(run):
@@ -305,7 +306,7 @@ def training_step(
     for some_x, some_y in zip(x.split(size), y.split(size), strict=True):
         with autocast(x.device, config.dtype):
             logits = model(some_x)  # (B, T, V)
-        part = next_token_loss(logits, some_y, IGNORE, "sum") / n_targets
+        part = cross_entropy(logits, some_y, IGNORE, "sum") / n_targets
         part.backward()
         loss += part.detach()
     sum_gradients(model)

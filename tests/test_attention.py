@@ -13,8 +13,9 @@ from llm.attention import (
     attention,
     attention_weights,
     causal_mask,
-    fused_attention,
 )
+from llm.fast import slow_down, speed_up
+from llm.fast.functions import attention as fused_attention
 from llm.model import TransformerBlock
 
 B, H, T, S, D = 2, 3, 5, 7, 4
@@ -106,9 +107,10 @@ def test_scores_keep_their_spread_at_any_width():
 def test_multi_head_attention_equals_pytorch():
     ours = MultiHeadAttention(24, 3).double()
     theirs = torch.nn.MultiheadAttention(24, 3, batch_first=True).double()
-    theirs.in_proj_weight.data.copy_(ours.qkv.weight)
-    theirs.in_proj_bias.data.copy_(ours.qkv.bias)
-    theirs.out_proj.load_state_dict(ours.project.state_dict())
+    parts = (ours.query, ours.key, ours.value)
+    theirs.in_proj_weight.data.copy_(torch.cat([part.weight for part in parts]))
+    theirs.in_proj_bias.data.copy_(torch.cat([part.bias for part in parts]))
+    theirs.out_proj.load_state_dict(ours.output.state_dict())
     x, mask = vectors(B, T, 24), causal_mask(T)
     expected, _ = theirs(x, x, x, attn_mask=~mask, need_weights=False)
     torch.testing.assert_close(ours(x, mask), expected)
@@ -117,10 +119,10 @@ def test_multi_head_attention_equals_pytorch():
 def test_heads_are_separate():
     """Without the projection, a head's output depends on its own values only."""
     attn = MultiHeadAttention(24, 3, bias=False).double()
-    attn.project.weight.data.copy_(torch.eye(24))
+    attn.output.weight.data.copy_(torch.eye(24))
     x = vectors(B, T, 24)
     before = attn(x)
-    attn.qkv.weight.data[2 * 24 + 8 : 2 * 24 + 16] *= 2  # the values of head 1
+    attn.value.weight.data[8:16] *= 2  # of head 1
     after = attn(x)
     torch.testing.assert_close(after[..., 8:16], 2 * before[..., 8:16])
     torch.testing.assert_close(after[..., :8], before[..., :8])
@@ -130,21 +132,21 @@ def test_heads_are_separate():
 def test_shared_keys_and_values_equal_repeated_ones():
     few = MultiHeadAttention(24, 6, n_kv_heads=2).double()
     many = MultiHeadAttention(24, 6).double()
-    q, k, v = few.qkv.weight.detach().split([24, 8, 8])
-    repeat = [
-        w.view(2, 1, 4, 24).expand(2, 3, 4, 24).reshape(24, 24) for w in (k, v)
-    ]
-    many.qkv.weight.data.copy_(torch.cat((q, *repeat)))
-    q, k, v = few.qkv.bias.detach().split([24, 8, 8])
-    repeat = [b.view(2, 1, 4).expand(2, 3, 4).reshape(24) for b in (k, v)]
-    many.qkv.bias.data.copy_(torch.cat((q, *repeat)))
-    many.project.load_state_dict(few.project.state_dict())
+    for name in ("query", "output"):
+        getattr(many, name).load_state_dict(getattr(few, name).state_dict())
+    for name in ("key", "value"):
+        mine, theirs = getattr(few, name), getattr(many, name)
+        weight = mine.weight.detach().view(2, 4, 24).repeat_interleave(3, 0)
+        theirs.weight.data.copy_(weight.flatten(0, 1))
+        bias = mine.bias.detach().view(2, 4).repeat_interleave(3, 0)
+        theirs.bias.data.copy_(bias.flatten())
     x = vectors(B, T, 24)
     torch.testing.assert_close(few(x, causal_mask(T)), many(x, causal_mask(T)))
 
 
-def test_weight_dropout_acts_in_training_only():
-    attn = MultiHeadAttention(24, 3, dropout=0.5).double()
+@pytest.mark.parametrize("way", [slow_down, speed_up])
+def test_weight_dropout_acts_in_training_only(way):
+    attn = way(MultiHeadAttention(24, 3, dropout=0.5).double())
     attn.dropout.p = 0.0  # leave the dropout of the weights alone
     x = vectors(B, T, 24)
     assert not torch.equal(attn(x), attn(x))

@@ -6,16 +6,18 @@ import pytest
 import torch
 
 from llm import check
-from llm.attention import attention, causal_mask
+from llm.attention import causal_mask
+from llm.checkpoints import from_transformers, to_transformers
 from llm.count import forward_flops, parameters
+from llm.fast import slow_down, speed_up
 from llm.model import (
     GPTConfig,
     at_most,
     build,
+    cross_entropy,
     gpt2,
     llama,
     n_bytes,
-    next_token_loss,
     visible,
 )
 
@@ -35,10 +37,14 @@ CONFIGS = {
 }  # fmt: skip
 
 
-def make(name, std=0.2):
+def make(name):
+    return make_of(CONFIGS[name])
+
+
+def make_of(config, std=0.2):
     """A model with weights large enough that a mistake shows in its logits."""
     torch.manual_seed(0)
-    model = build(CONFIGS[name]).double().eval()
+    model = build(config).double().eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=std)
     return model
@@ -99,17 +105,11 @@ class TestEveryArchitecture:
         expected = sum(p.numel() for p in make(name).parameters())
         assert parameters(CONFIGS[name]) == expected
 
-    def test_operations_are_counted(self, name, monkeypatch):
+    def test_operations_are_counted(self, name):
         from torch.utils.flop_counter import FlopCounterMode
 
-        def by_hand(q, k, v, mask, dropout):
-            n_shared = q.shape[1] // k.shape[1]
-            k, v = (x.repeat_interleave(n_shared, 1) for x in (k, v))
-            return attention(q, k, v, mask)
-
         # the counter knows matrix products, but not every fused kernel
-        monkeypatch.setattr("llm.attention.fused_attention", by_hand)
-        model = make(name)
+        model = slow_down(make(name))
         with FlopCounterMode(display=False) as counter:
             model(some_ids(1, 24))
         extra_pairs = 24 * 24 - 24 * 25 // 2  # the counter takes the whole square
@@ -117,101 +117,94 @@ class TestEveryArchitecture:
         assert counter.get_total_flops() == expected
 
 
-def gpt2_pair():
-    """Ours and the library's GPT-2 with the same random weights."""
+def gpt2_of_theirs(**settings):
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    ours = make("gpt2")
-    theirs = GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=61, n_positions=24, n_embd=24, n_layer=2, n_head=6,
-            resid_pdrop=0, embd_pdrop=0, attn_pdrop=0,
-        )
-    ).double()  # fmt: skip
-    names = {
-        "wte.weight": ours.embedding.tokens.weight,
-        "wpe.weight": ours.embedding.positions_part.weight,
-        "ln_f.weight": ours.norm.weight,
-        "ln_f.bias": ours.norm.bias,
-    }
-    for i, block in enumerate(ours.blocks):
-        for theirs_name, part in {
-            "ln_1": block.norm1, "attn.c_attn": block.attention.qkv,
-            "attn.c_proj": block.attention.project, "ln_2": block.norm2,
-            "mlp.c_fc": block.feed_forward.up, "mlp.c_proj": block.feed_forward.down,
-        }.items():  # fmt: skip
-            names[f"h.{i}.{theirs_name}.weight"] = part.weight
-            names[f"h.{i}.{theirs_name}.bias"] = part.bias
-    return ours, theirs, names, theirs.transformer
+    sizes = dict(vocab_size=61, n_positions=24, n_embd=24, n_layer=2, n_head=6)
+    none = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0)
+    return GPT2LMHeadModel(GPT2Config(**sizes, **none, **settings)).double()
+
+
+def llama_of_theirs(**settings):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = dict(
+        vocab_size=61, max_position_embeddings=24, hidden_size=24,
+        num_hidden_layers=2, num_attention_heads=6,
+    )  # fmt: skip
+    return LlamaForCausalLM(LlamaConfig(**sizes, **settings)).double()
+
+
+def gpt2_pair():
+    return make("gpt2"), gpt2_of_theirs()
+
+
+def gpt2_exact_pair():
+    config = GPTConfig(**SIZES, gelu="exact", norm_eps=1e-3)
+    theirs = gpt2_of_theirs(activation_function="gelu", layer_norm_epsilon=1e-3)
+    return make_of(config), theirs
 
 
 def llama_pair():
-    """Ours and the library's Llama with the same random weights."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    ours = make("llama-shared")
-    theirs = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=61, max_position_embeddings=24, hidden_size=24,
-            num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
-            intermediate_size=40, rms_norm_eps=1e-5, rope_theta=10_000.0,
-        )
-    ).double()  # fmt: skip
-    names = {
-        "model.embed_tokens.weight": ours.embedding.tokens.weight,
-        "model.norm.weight": ours.norm.weight,
-        "lm_head.weight": ours.head.weight,
-    }
-    for i, block in enumerate(ours.blocks):
-        for theirs_name, part in {
-            "input_layernorm": block.norm1, "self_attn.o_proj": block.attention.project,
-            "post_attention_layernorm": block.norm2,
-            "mlp.gate_proj": block.feed_forward.gate,
-            "mlp.up_proj": block.feed_forward.up,
-            "mlp.down_proj": block.feed_forward.down,
-        }.items():  # fmt: skip
-            names[f"model.layers.{i}.{theirs_name}.weight"] = part.weight
-    return ours, theirs, names, theirs
+    return make("llama-shared"), llama_of_theirs(
+        num_key_value_heads=2, intermediate_size=40, rms_norm_eps=1e-5,
+        rope_theta=10_000.0,
+    )  # fmt: skip
 
 
-def llama_qkv(theirs, i, what):
-    attn = theirs.model.layers[i].self_attn
-    weights = [getattr(attn, f"{x}_proj").weight for x in "qkv"]
-    return torch.cat([getattr(w, what) for w in weights])
+def llama_tied_pair():
+    return make("llama-tied"), llama_of_theirs(
+        intermediate_size=64, rms_norm_eps=1e-6, tie_word_embeddings=True,
+        attention_bias=True, mlp_bias=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("pair", [gpt2_pair, llama_pair])
-def test_logits_and_gradients_equal_those_of_transformers(pair):
-    ours, theirs, names, root = pair()
-    parameters_of = dict(root.named_parameters())
-    for name, ours_p in names.items():
-        p = parameters_of[name]
-        transposed = pair is gpt2_pair and p.dim() == 2 and "h." in name
-        p.data.copy_(ours_p.data.T if transposed else ours_p.data)
-    if pair is llama_pair:
-        for i, block in enumerate(ours.blocks):
-            parts = block.attention.qkv.weight.data.split([24, 8, 8])
-            attn = theirs.model.layers[i].self_attn
-            for x, part in zip("qkv", parts, strict=True):
-                getattr(attn, f"{x}_proj").weight.data.copy_(part)
+PAIRS = [gpt2_pair, gpt2_exact_pair, llama_pair, llama_tied_pair]
+
+
+@pytest.mark.parametrize("way", [slow_down, speed_up])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_logits_and_gradients_equal_those_of_transformers(pair, way):
+    ours, theirs = pair()
+    kind = way(ours).config.architecture
+    theirs.load_state_dict(to_transformers(ours.state_dict(), kind))
     ids = some_ids(3, 24)
     logits = ours(ids)
     torch.testing.assert_close(logits, theirs(ids).logits, rtol=1e-5, atol=1e-5)
 
-    next_token_loss(logits[:, :-1], ids[:, 1:]).backward()
+    cross_entropy(logits[:, :-1], ids[:, 1:]).backward()
     theirs(ids, labels=ids).loss.backward()
-    for name, ours_p in names.items():
-        grad = parameters_of[name].grad
-        if pair is gpt2_pair and grad.dim() == 2 and "h." in name:
-            grad = grad.T
+    gradients = {name: p.grad for name, p in ours.named_parameters()}
+    expected = {name: p.grad for name, p in theirs.named_parameters()}
+    found = to_transformers(gradients, kind)
+    assert found.keys() == expected.keys()
+    for name, gradient in found.items():
         torch.testing.assert_close(
-            ours_p.grad, grad, rtol=1e-5, atol=1e-7, msg=name
+            gradient, expected[name], rtol=1e-5, atol=1e-7, msg=name
         )
-    if pair is llama_pair:
-        for i, block in enumerate(ours.blocks):
-            expected = llama_qkv(theirs, i, "grad")
-            ours_grad = block.attention.qkv.weight.grad
-            torch.testing.assert_close(ours_grad, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_weights_of_transformers_and_nanogpt_are_read(pair):
+    ours, theirs = pair()
+    state = {name: tensor.float() for name, tensor in theirs.state_dict().items()}
+    ours.load_state_dict(from_transformers(state, ours.config))
+    ids = some_ids(3, 24)
+    torch.testing.assert_close(ours(ids), theirs(ids).logits, rtol=1e-5, atol=1e-5)
+    if ours.config.architecture == "gpt2":
+        upright = {
+            f"_orig_mod.{n}": t.T if ".h." in n and t.dim() == 2 else t
+            for n, t in state.items()
+        }
+        upright["_orig_mod.transformer.h.0.attn.bias"] = torch.ones(1, 1, 24, 24)
+        again = from_transformers(upright, ours.config)
+        for name, tensor in ours.state_dict().items():
+            assert torch.equal(again[name].double(), tensor), name
+    state.popitem()
+    state.popitem()
+    with pytest.raises(ValueError, match="another model: the model has"):
+        from_transformers(state, ours.config)
 
 
 def test_published_sizes_are_reproduced():
@@ -242,9 +235,11 @@ def test_the_settings_of_a_config_arrive_in_the_parts():
     assert {m.eps for m in bare.modules() if hasattr(m, "eps")} == {1e-3}
     assert tied.head.weight is tied.embedding.tokens.weight
     assert {m.eps for m in tied.modules() if hasattr(m, "eps")} == {1e-6}
-    assert tied.blocks[0].attention.rotary.base == 500_000.0
+    assert tied.blocks[0].attention.rotate.base == 500_000.0
     biases = [n for n, _ in tied.named_parameters() if n.endswith("bias")]
-    assert len(biases) == 2 * 5  # qkv, project, gate, up, down in two blocks
+    assert (
+        len(biases) == 2 * 7
+    )  # query, key, value, output, gate, up, down in two blocks
 
 
 HUGE = [
@@ -379,9 +374,9 @@ def test_residual_writers_start_smaller():
 def test_loss_is_a_mean_over_the_targets_that_count():
     logits, targets = torch.randn(2, 5, 61), some_ids(2, 5)
     targets[0, :3] = -100
-    each = next_token_loss(logits, targets, reduction="none")
+    each = cross_entropy(logits, targets, reduction="none")
     assert each.count_nonzero() == 7
-    torch.testing.assert_close(next_token_loss(logits, targets), each.sum() / 7)
+    torch.testing.assert_close(cross_entropy(logits, targets), each.sum() / 7)
 
 
 @pytest.mark.parametrize(

@@ -409,7 +409,7 @@ def test_the_learning_rates_come_back(tmp_path):
     load_checkpoint(tmp_path / "checkpoint-000001", model, fresh)
     assert [g["lr"] for g in fresh.param_groups] == [g["lr"] for g in groups]
     other = torch.optim.SGD(model.parameters(), lr=7.0)
-    with pytest.raises(ValueError, match=r"16 groups of parameters in .*, 1 here"):
+    with pytest.raises(ValueError, match=r"20 groups of parameters in .*, 1 here"):
         load_checkpoint(tmp_path / "checkpoint-000001", model, other)
     assert other.param_groups[0]["lr"] == 7.0
 
@@ -524,7 +524,7 @@ def test_every_setting_of_a_model_comes_back(tmp_path, sizes):
 def another_base(model):
     rotary = RotaryPositions(8, 8, base=500_000.0)
     for block in model.blocks:
-        block.attention.rotary = rotary
+        block.attention.rotate = rotary
 
 
 def another_eps(model):
@@ -560,7 +560,7 @@ def a_wider_context(model):
 
 
 def a_rotation_where_there_was_none(model):
-    model.blocks[0].attention.rotary = RotaryPositions(8, 8)
+    model.blocks[0].attention.rotate = RotaryPositions(8, 8)
 
 
 def more_dropout(model):
@@ -568,7 +568,7 @@ def more_dropout(model):
 
 
 @pytest.mark.parametrize(("architecture", "change", "message"), [
-    ("llama", another_base, r"rotary.base is 500000.0, and build\(.* has 10000.0"),
+    ("llama", another_base, r"rotate.base is 500000.0, and build\(.* has 10000.0"),
     ("gpt2", another_eps, "blocks.0.norm2.eps is 0.01, and .* has 1e-05"),
     ("gpt2", an_exact_gelu, "blocks.0.feed_forward.activation is"),
     ("gpt2", an_untied_head, r"head.weight is \(11, 16\), and .* has nothing"),
@@ -577,7 +577,7 @@ def more_dropout(model):
     ("gpt2", a_part_left_out, "feed_forward is Identity, and .* has FeedForward"),
     ("gpt2", a_forward_of_its_own, "norm.forward is .*, and .* has nothing"),
     ("gpt2", a_wider_context, r"positions_part.weight is \(9, 16\), .*\(8, 16\)"),
-    ("gpt2", a_rotation_where_there_was_none, "attention.rotary is"),
+    ("gpt2", a_rotation_where_there_was_none, "attention.rotate is"),
     ("gpt2", more_dropout, "embedding.dropout is Dropout, and .* has Identity"),
 ])  # fmt: skip
 def test_a_model_that_no_configuration_describes_is_not_saved(

@@ -45,18 +45,20 @@ def tensor_of(found: Any) -> Tensor:
         isinstance(x, (Tensor, np.ndarray)) for x in found
     ):
         found = _stacked([tensor_of(x) for x in found])
-    if isinstance(found, Tensor):
-        return found.detach()
     try:
         if isinstance(found, (str, bytes, dict, set)):
             raise TypeError
-        found = torch.as_tensor(np.asarray(found))
+        if not isinstance(found, Tensor):
+            found = torch.as_tensor(np.asarray(found))
     except (TypeError, ValueError) as error:
         raise Wrong(
             f"returns a {type(found).__name__}, expected a tensor, an array or a list "
             f"of numbers"
         ) from error
-    return found
+    if found.is_complex():
+        raise Wrong(f"returns {found.dtype}, expected real numbers")
+    found = found.detach()
+    return found if found.layout == torch.strided else found.to_dense()
 
 
 def _stacked(rows: list[Tensor]) -> Tensor:
@@ -80,6 +82,13 @@ def _about_shape(name: str, found: Tensor, expected: Tensor) -> str:
         f"{name} returns the shape {tuple(found.shape)}, expected "
         f"{tuple(expected.shape)}"
     )
+
+
+def _coarse(numbers: Tensor) -> str:
+    """What is coarse about the type of the numbers, if anything is."""
+    if not numbers.is_floating_point():
+        return "whole numbers"
+    return "numbers of few digits" if numbers.dtype.itemsize < 4 else ""
 
 
 class Numbers:
@@ -112,9 +121,9 @@ class Numbers:
         at = tuple((~near).nonzero()[0].tolist())
         a, b = distinct(float(ours[at]), float(theirs[at]))
         where = f"at position {', '.join(map(str, at))} " if at else ""
-        whole = not ours.is_floating_point() and theirs.is_floating_point()
-        rounded = f"; {name} returns whole numbers ({ours.dtype})" if whole else ""
-        return f"{where}{self.what} is {a}, expected {b}{rounded}"
+        kind = _coarse(ours) if theirs.is_floating_point() else ""
+        coarse = f"; {name} returns {kind} ({ours.dtype})" if kind else ""
+        return f"{where}{self.what} is {a}, expected {b}{coarse}"
 
 
 class Weighed(Numbers):
@@ -182,7 +191,7 @@ def has_parts(found: Any, n: int) -> bool:
 
 def briefly(found: Any) -> str:
     kind = type(found).__name__
-    sized = isinstance(found, (tuple, list, Tensor, np.ndarray)) and np.ndim(found)
+    sized = isinstance(found, (tuple, list)) or getattr(found, "ndim", 0) > 0
     return f"a {kind} of {len(found)}" if sized else f"a {kind}"
 
 
@@ -221,7 +230,9 @@ class Rows:
         return ((x, y),)
 
     def _ids(self, name: str, row: Any) -> list[int]:
-        if has_parts(row, 1) and np.ndim(row[0]) == 1:
+        if has_parts(row, 1) and (
+            isinstance(row[0], list) or getattr(row[0], "ndim", 0) == 1
+        ):
             row = row[0]  # a batch of one
         if isinstance(row, (Tensor, np.ndarray)):
             row = (
@@ -264,7 +275,7 @@ class Pairs(Rows):
     def read(self, found: Any, *inputs: Any) -> tuple[set[tuple[int, int]]]:
         try:
             return ({(int(look), int(at)) for look, at in found},)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise Wrong(
                 f"returns {briefly(found)}: return a set of pairs (look, at), empty "
                 f"if there is none"

@@ -21,6 +21,7 @@ IGNORE = -100  # a target that does not count
 
 # --- ★ What guessing costs --------------------------------------------------------
 
+
 LOSSES = Values(
     "the loss of the first model, in nats",
     "the loss of the second, in nats",
@@ -133,13 +134,6 @@ def one_left_out(vocab_size, n_left):
 
 
 @guessing_loss.mistake(
-    "this is e to the loss (the perplexity), rounded or not: return the loss"
-)
-def perplexities(vocab_size, n_left):
-    return float(vocab_size) + 1, float(n_left) + 1, 0.0
-
-
-@guessing_loss.mistake(
     "this is what the second model has gained; its loss is what remains"
 )
 def gain_for_the_loss(vocab_size, n_left):
@@ -175,49 +169,60 @@ guessing_loss.mistake(
     "the gain is in nats; the third number is in bits, and one bit is ln 2 nats"
 )(_gaining(lambda n, k: math.log(n / k)))
 
+
 guessing_loss.mistake(
     "nats to bits, not bits to nats: a bit is smaller than a nat, so it takes more of "
     "them"
 )(_gaining(lambda n, k: math.log(n / k) * math.log(2)))
 
+
 guessing_loss.mistake("the gain is negative: who knows more loses less")(
     _gaining(lambda n, k: -math.log2(n / k))
 )
 
+
 guessing_loss.mistake(
     "this is the loss that remains, in bits; the gain is what has gone"
 )(_gaining(lambda n, k: math.log2(k)))
+
 
 guessing_loss.mistake(
     "this is the whole loss of the first model in bits: subtract what the second still "
     "loses"
 )(_gaining(lambda n, k: math.log2(n)))
 
+
 guessing_loss.mistake("the two losses are divided; the gain is their difference")(
     _gaining(lambda n, k: math.log(n) / math.log(k) if k > 1 else math.nan)
 )
+
 
 guessing_loss.mistake("the two losses are divided; the gain is their difference")(
     _gaining(lambda n, k: math.log(n, max(k, 2)))
 )
 
+
 guessing_loss.mistake(
     "this is how many times fewer tokens are left; how many halvings is it?"
 )(_gaining(lambda n, k: n / k))
+
 
 guessing_loss.mistake(
     "it is not the number of tokens ruled out that counts, but the factor: from 2048 "
     "to 1024 is one bit"
 )(_gaining(lambda n, k: math.log2(n - k) if k < n else math.nan))
 
+
 guessing_loss.mistake(
     "a bit is not a whole number of halvings: half of a halving is half a bit; do not "
     "round"
 )(_gaining(lambda n, k: round(math.log2(n / k))))
 
+
 guessing_loss.mistake(
     "this is the share of its loss that the second has lost; the gain is in bits"
 )(_gaining(lambda n, k: 1 - math.log(k) / math.log(n) if n > 1 else 0.0))
+
 
 guessing_loss.refused("three numbers")(
     lambda vocab_size, n_left: math.log(vocab_size)
@@ -302,6 +307,7 @@ shift.mistake(READ_ALREADY)(lambda ids, end: ([*ids, end], [*ids, end]))
 shift.mistake(READ_ALREADY)(lambda ids, end: (ids, ids))
 shift.mistake(READ_ALREADY)(lambda ids, end: ([end, *ids, end], [end, *ids, end]))
 
+
 NOT_ASKED = "the first token is never asked for: x begins with the end mark"
 
 
@@ -334,6 +340,11 @@ def circle(ids, end):
 @shift.mistake(CIRCLE)
 def circle_from_the_mark(ids, end):
     return [end, *ids], [*ids, *ids[:1]]
+
+
+@shift.mistake("the last token is asked for twice; after it comes the end mark")
+def last_token_again(ids, end):
+    return [end, *ids], [*ids, *(ids[-1:] or [end])]
 
 
 STOPPING = (
@@ -451,6 +462,14 @@ def _rows(n_tokens: int, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
             : length + 1
         ]  # 0 on both sides
         x[row, :length], y[row, :length] = text[:-1], text[1:]
+    return x, y
+
+
+def _random_rows(n_tokens: int, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The same, with texts that begin anyhow."""
+    x, y = _rows(n_tokens, lengths)
+    first, second = torch.randint(n_tokens, (2, len(x)))
+    x[:, 0], y[:, 0], x[:, 1] = first, second, second
     return x, y
 
 
@@ -621,6 +640,13 @@ def across_the_ends(x, y, vocab_size):
     return pairs_put_together(x.flatten()[:-1], x.flatten()[1:], vocab_size)
 
 
+@pair_table.mistake(
+    "the targets are shifted once more: y holds what came next already, at the same place"
+)
+def shifted_again(x, y, vocab_size):
+    return pairs_put_together(x[:, :-1], y[:, 1:], vocab_size)
+
+
 @pair_table.mistake("the last target of each row is missing")
 def last_target_missing(x, y, vocab_size):
     y = y.clone()
@@ -659,7 +685,7 @@ def shares(x, y, vocab_size):
 
 @pair_table.symptom
 def long_row(counts, x, y, vocab_size):
-    if counts.shape == (vocab_size**2,):
+    if counts.dim() == 1 and len(counts) > vocab_size:
         return (
             f"the shape is {tuple(counts.shape)}; make of it a row for each token, and "
             f"in it a column for each"
@@ -670,6 +696,11 @@ def long_row(counts, x, y, vocab_size):
 @long_row.mistake
 def flat_table(x, y, vocab_size):
     return pairs_put_together(x, y, vocab_size).flatten()
+
+
+@long_row.mistake
+def long_row_cut_off(x, y, vocab_size):
+    return (vocab_size * x + y)[y >= 0].bincount()
 
 
 @pair_table.symptom
@@ -872,6 +903,22 @@ def base_of_ten(probs, t):
 )
 def logarithm_of_one_more(probs, t):
     return (probs.log1p() / t).softmax(-1)
+
+
+@temperature_law.mistake(
+    "0 stands where ln 0 does: but a logit of 0 is that of the probability 1. What never "
+    "comes has the logit −∞"
+)
+def zero_for_minus_infinity(probs, t):
+    return (torch.where(probs > 0, probs.log(), 0.0) / t).softmax(-1)
+
+
+@temperature_law.mistake(
+    "these are log-odds, ln(p / (1 − p)): right for a choice of two by a sigmoid. Here "
+    "the softmax makes a law of ln p"
+)
+def log_odds(probs, t):
+    return ((probs / (1 - probs)).log() / t).softmax(-1)
 
 
 @temperature_law.mistake(
@@ -1086,6 +1133,35 @@ def probabilities_after(logits, x, y, rate):
 )
 def probabilities_moved(logits, x, y, rate):
     return logits.softmax(-1) + move_alone(logits, x, y, rate)
+
+
+SHIFTED = (
+    "the laws are right, but the logits are others: what is added to a row changes no "
+    "law, but the table after the step is the one before, moved by the gradient"
+)
+
+
+@table_step.mistake(SHIFTED)
+def normalised_before(logits, x, y, rate):
+    return given_minus_seen(logits.log_softmax(-1), x, y, rate)
+
+
+@table_step.mistake(SHIFTED)
+def normalised_after(logits, x, y, rate):
+    return given_minus_seen(logits, x, y, rate).log_softmax(-1)
+
+
+@table_step.mistake("only the first row of the batch is looked at")
+def first_row_only(logits, x, y, rate):
+    return given_minus_seen(logits, x[:1], y[:1], rate)
+
+
+@table_step.mistake(
+    "the exponentials of the logits stand where the probabilities belong: they do not "
+    "sum to one"
+)
+def exponentials(logits, x, y, rate):
+    return _step(logits, x, y, rate, lambda p, counts, n: n * logits.exp() - counts)
 
 
 @table_step.mistake(
@@ -1342,6 +1418,7 @@ def forget_everything(logits, x, y, rate):
 
 # --- ★★★ Which gap can close ------------------------------------------------------
 
+
 Key = Callable[[Sequence[int], int], Hashable]
 
 
@@ -1358,16 +1435,18 @@ def _echo(k: int) -> tuple[Tensor, Tensor]:
 )
 def best_loss() -> Iterator[tuple]:
     """`best_loss(x, y, n_sees)`: the least loss with n_sees tokens in view."""
-    x, y = _rows(2, 6 * (9, 5, 10, 7, 12))
+    x, y = _random_rows(3, 14 * (9, 5, 10, 7, 12))
     for n in (3, 2, 1, 50):
         yield x, y, n
+    yield *_random_rows(9, 6 * (9, 4)), 1
     for k, n in product((1, 3, 6), (1, 4, 16)):
         yield *_echo(k), n
     names = torch.tensor(
         [1, 11, 111]
     )  # "1" and "11" in a row look like "11" and "1"
     x, y = (
-        torch.where(r < 0, r, names[r.clamp(min=0)]) for r in _rows(3, 20 * (6, 4))
+        torch.where(r < 0, r, names[r.clamp(min=0)])
+        for r in _random_rows(3, 20 * (6, 4))
     )
     yield *map(_down_the_columns, (x, y)), 2
     yield torch.tensor([[7]]), torch.tensor([[7]]), 3
@@ -1456,21 +1535,26 @@ best_loss.mistake("the loss is in bits; nats come from the natural logarithm")(
     _scaled(lambda y: 1 / math.log(2))
 )
 
+
 best_loss.mistake(
     "the logarithm has the base 10; nats come from the natural logarithm"
 )(_scaled(lambda y: 1 / math.log(10)))
+
 
 best_loss.mistake("a loss is not negative: one sign is missing")(
     _scaled(lambda y: -1)
 )
 
+
 best_loss.mistake("the sum is divided by all places, the filling included")(
     _scaled(lambda y: int((y >= 0).sum()) / y.numel())
 )
 
+
 best_loss.mistake("this is the sum over all targets; the loss is their mean")(
     _scaled(lambda y: int((y >= 0).sum()))
 )
+
 
 best_loss.mistake(
     "the sum is divided by the number of rows; the loss is the mean over all targets"
@@ -1567,56 +1651,74 @@ best_loss.mistake(
     "the token that is read now is not in view: the window ends with place t itself"
 )(_in_view(lambda r, t, n: tuple(r[max(0, t - n) : t])))
 
+
 best_loss.mistake("one token too many is in view: n_sees counts the present one")(
     _in_view(lambda r, t, n: _window(r, t, n + 1))
 )
+
 
 best_loss.mistake(
     "the window is one token short: n_sees counts the present one, and all of them are "
     "in view"
 )(_in_view(lambda r, t, n: _window(r, t, n - 1)))
 
+
 best_loss.mistake("whatever n_sees is, only the present token is in view")(
     _in_view(lambda r, t, n: r[t])
 )
+
 
 best_loss.mistake(
     "only the token n_sees − 1 places back is in view; all from there to the present are"
 )(_in_view(lambda r, t, n: r[max(0, t + 1 - n)]))
 
+
 best_loss.mistake("nothing is in view: this is the surprise of a token by itself")(
     _in_view(lambda r, t, n: 0)
 )
+
 
 best_loss.mistake("the whole past is in view, whatever n_sees is")(
     _in_view(lambda r, t, n: tuple(r[: t + 1]))
 )
 
+
 best_loss.mistake("the future is in view: the whole row is")(
     _in_view(lambda r, t, n: (t, tuple(r)))
 )
+
 
 best_loss.mistake(
     "contexts at different places are kept apart: who sees the same tokens cannot tell "
     "where they stand"
 )(_in_view(lambda r, t, n: (t, _window(r, t, n))))
 
+
 best_loss.mistake(
     "the order of the tokens in view is lost: a window is a tuple, not a heap"
 )(_in_view(lambda r, t, n: tuple(sorted(_window(r, t, n)))))
 
+
 best_loss.mistake("each token in view counts once: a window is a tuple, not a set")(
     _in_view(lambda r, t, n: frozenset(_window(r, t, n)))
 )
+
 
 best_loss.mistake(
     "the windows at the start of a row have gone wrong: a negative index counts from "
     "the end"
 )(_in_view(lambda r, t, n: tuple(r[t + 1 - n : t + 1])))
 
+
 best_loss.mistake(
     "the ids of a window are written together, and 1, 11 looks like 11, 1: take a tuple"
 )(_in_view(lambda r, t, n: "".join(map(str, _window(r, t, n)))))
+
+
+best_loss.mistake(
+    "a window is made one number, and (1,) looks like (1, 0): take a tuple"
+)(_in_view(lambda r, t, n: sum(v * 10**i for i, v in enumerate(_window(r, t, n)))))
+
 
 best_loss.mistake(
     "the windows at the start are filled up with the token 0, which is a token like any "

@@ -13,7 +13,7 @@ from torch import Tensor
 from book.exercises.answers import Numbers, Weighed, briefly, has_parts, tensor_of
 from book.exercises.exercise import exercise
 from book.exercises.verdict import Wrong
-from book.exercises.watch import SOFTMAXES, Step
+from book.exercises.watch import Step
 from llm.attention import attention_weights
 
 
@@ -137,6 +137,20 @@ def smallest_first(scores):
 softmax.mistake("the numbers are positive, but a row does not sum to one")(
     torch.exp
 )
+
+
+@softmax.mistake("the squares of a row sum to one; the weights themselves must")
+def unit_length(scores):
+    e = (scores - scores.amax(-1, keepdim=True)).exp()
+    return e / e.square().sum(-1, keepdim=True).sqrt()
+
+
+@softmax.mistake(
+    "this is a sigmoid, made to sum to one: it flattens out where scores are high; exp "
+    "does not"
+)
+def sigmoids(scores):
+    return _rows(scores.sigmoid())
 
 
 @softmax.mistake(
@@ -288,7 +302,7 @@ def a_little_added(scores):
     "exp and sum"
 )
 def softmax_of_the_library(step: Step, scores: Tensor) -> bool:
-    return step.name in SOFTMAXES
+    return step.is_softmax
 
 
 @softmax_of_the_library.mistake
@@ -299,6 +313,17 @@ def library_method(scores):
 @softmax_of_the_library.mistake
 def library_module(scores):
     return torch.nn.Softmax(dim=-1)(scores.float())
+
+
+@softmax_of_the_library.mistake
+def library_attention(scores):
+    """Each question is a 1, each key a score, each value one of the unit vectors."""
+    rows = scores.float().reshape(-1, 1, scores.shape[-1])
+    values = torch.eye(scores.shape[-1]).expand(len(rows), -1, -1)
+    ones = torch.ones(len(rows), 1, 1)
+    return torch.nn.functional.scaled_dot_product_attention(
+        ones, rows.mT.contiguous(), values, scale=1.0
+    ).view(scores.shape)
 
 
 @softmax_of_the_library.mistake
@@ -479,6 +504,42 @@ def one_sum_for_all(n_positions):
 
 
 @past_weights.mistake(
+    "masked_fill hides where the mask is True: this one hides the past and the present, "
+    "and shows the future"
+)
+def hidden_where_it_may_look(n_positions):
+    hidden = torch.ones(n_positions, n_positions).tril().bool()
+    return (
+        torch.zeros(n_positions, n_positions)
+        .masked_fill(hidden, -math.inf)
+        .softmax(-1)
+    )
+
+
+@past_weights.mistake(
+    "what is hidden gets 0 after the softmax, but has taken its share before: the rows no "
+    "longer sum to one. Hide before the softmax, by a score of −∞"
+)
+def zeros_hide_and_cut(n_positions):
+    return torch.ones(n_positions, n_positions).tril().softmax(-1).tril()
+
+
+@past_weights.mistake(
+    "later positions weigh more: an average gives each the same, so each of the t + 1 "
+    "gets 1 / (t + 1)"
+)
+def growing_weights(n_positions):
+    return _rows(torch.arange(1.0, n_positions + 1).repeat(n_positions, 1).tril())
+
+
+@past_weights.mistake(
+    "each position sees itself only: row t averages the positions 0 to t"
+)
+def itself_only(n_positions):
+    return torch.eye(n_positions)
+
+
+@past_weights.mistake(
     "the latest positions weigh more: an average gives each the same, so all scores "
     "that are not hidden must be equal"
 )
@@ -488,6 +549,27 @@ def growing_scores(n_positions):
         .repeat(n_positions, 1)
         .masked_fill(torch.ones(n_positions, n_positions).triu(1).bool(), -math.inf)
         .softmax(-1)
+    )
+
+
+@past_weights.symptom
+def future_is_faint(weights, n_positions):
+    if weights.shape != (n_positions, n_positions) or weights.dtype == torch.bool:
+        return None
+    faint = weights[torch.ones(n_positions, n_positions).triu(1).bool()]
+    if faint.numel() and faint.min() > 0 and faint.max() < 0.05:
+        return (
+            f"the future has a weight of {float(faint.max()):.2g}: a score that is low "
+            f"hides a little less than wholly; which score hides?"
+        )
+    return None
+
+
+@future_is_faint.mistake
+def minus_ten(n_positions):
+    hidden = torch.ones(n_positions, n_positions).triu(1).bool()
+    return (
+        torch.zeros(n_positions, n_positions).masked_fill(hidden, -10.0).softmax(-1)
     )
 
 
@@ -607,10 +689,6 @@ def views_in_another_basis(n_words):
 @reverse_views.right
 def views_in_integers(n_words):
     return [view.long() for view in views_of_blocks(n_words)]
-
-
-def _asked(n_words: int) -> tuple[Tensor, Tensor]:
-    return reverse_views.kind.board(n_words)
 
 
 reverse_views.mistake(
@@ -823,6 +901,21 @@ def no_brackets(at, seen, bandwidth):
 
 
 @kernel_scores.mistake(
+    "the places are added; the distance of two places is their difference"
+)
+def sum_of_places(at, seen, bandwidth):
+    return -((at[:, None] + seen) ** 2) / (2 * bandwidth**2)
+
+
+@kernel_scores.mistake(
+    "the columns are normalised: the weights of one place asked about stand in a row, and "
+    "the softmax will see to it"
+)
+def columns_normalised(at, seen, bandwidth):
+    return gaussian(at, seen, bandwidth).log_softmax(0)
+
+
+@kernel_scores.mistake(
     "this is the plain product of the two places: it prefers seen points that are far "
     "from zero, not those that are near"
 )
@@ -995,6 +1088,28 @@ def mean_of_products(weights, upstream):
 
 
 @scores_gradient.mistake(
+    "it is the weight that the whole is multiplied by, and upstream that the average is "
+    "subtracted from; here they have changed places"
+)
+def places_changed(weights, upstream):
+    return upstream * (weights - (weights * upstream).sum(-1, keepdim=True))
+
+
+@scores_gradient.mistake(
+    "only the average is left: a score also feels the change of its own weight, upstream"
+)
+def average_alone(weights, upstream):
+    return -weights * (weights * upstream).sum(-1, keepdim=True)
+
+
+@scores_gradient.mistake(
+    "the weights stand twice in the sum; the average of upstream needs them once"
+)
+def squared_in_the_sum(weights, upstream):
+    return weights * (upstream - (weights**2 * upstream).sum(-1, keepdim=True))
+
+
+@scores_gradient.mistake(
     "the sum of upstream is subtracted, not its average under the weights"
 )
 def plain_sum(weights, upstream):
@@ -1057,6 +1172,20 @@ def gradient_by_backward(weights, upstream):
     with torch.enable_grad():
         (scores.softmax(-1) * upstream).sum().backward()
     return scores.grad
+
+
+@derived_by_machine.mistake
+def gradient_of_the_library(weights, upstream):
+    backward = torch.ops.aten._softmax_backward_data
+    return backward(upstream.to(weights), weights, -1, weights.dtype)
+
+
+@derived_by_machine.mistake
+def gradient_by_jvp(weights, upstream):
+    """The Jacobian is symmetric."""
+    return torch.func.jvp(
+        lambda s: s.softmax(-1), (weights.log(),), (upstream.to(weights),)
+    )[1]
 
 
 @derived_by_machine.mistake

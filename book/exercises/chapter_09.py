@@ -159,6 +159,14 @@ def only_the_old(n_positions, width):
 
 
 @window_mask.mistake(
+    "the diagonal moves up where it should move down: triu(1 - width) begins width - 1 "
+    "places *below* the diagonal"
+)
+def cut_above(n_positions, width):
+    return _past(n_positions).triu(width - 1)
+
+
+@window_mask.mistake(
     "the positions are cut into blocks of `width`, and nobody looks across the edge of "
     "a block: a window moves along with who looks"
 )
@@ -310,6 +318,18 @@ def rounded_down(loss, floor, n_days):
     return int(max(0, n_days * (1 - loss / floor)))
 
 
+@answers_seen.mistake(WHOLE)
+def rounded_up(loss, floor, n_days):
+    return -int(-max(0, n_days * (1 - loss / floor)) // 1)
+
+
+@answers_seen.mistake(
+    "an answer that is not read costs the floor; here it costs one nat"
+)
+def one_nat_each(loss, floor, n_days):
+    return max(0.0, n_days * (1 - loss))
+
+
 @answers_seen.mistake(
     "this is as if the probabilities were compared, not the losses: a mean over days "
     "is a mean of surprises, and each unread one costs the floor"
@@ -447,6 +467,14 @@ def padding_among_itself(lengths, n_positions):
         padded(lengths, n_positions)
         | (_past(n_positions) & pads & pads.mT)[:, None]
     )
+
+
+@left_padded_mask.mistake(
+    "padding may see itself only, and here it sees all padding"
+)
+def padding_sees_padding(lengths, n_positions):
+    pads = _padding(lengths, n_positions)
+    return padded(lengths, n_positions) | (pads & pads.mT)[:, None]
 
 
 @left_padded_mask.mistake("every row gets the padding of the first one")
@@ -706,7 +734,7 @@ document_mask.refused("the shape (9,), expected (9, 9)")(lambda d: d == d[0])
 @exercise("read the question whole, write the answer word by word", Mask())
 def prefix_mask() -> Iterator[tuple]:
     """`prefix_mask(n_positions, n_prefix)`: the prefix sees itself whole."""
-    yield from ((6, 3), (4, 0), (3, 3), (5, 1), (5, 4), (1, 0), (1, 1))
+    yield from ((6, 2), (7, 3), (4, 0), (3, 3), (5, 1), (5, 4), (1, 0), (1, 1))
 
 
 @prefix_mask.right
@@ -732,6 +760,29 @@ def prefix_by_how_far(n_positions, n_prefix):
 def prefix_by_loop(n_positions, n_prefix):
     places = range(n_positions)
     return [[at <= look or at < n_prefix for at in places] for look in places]
+
+
+@prefix_mask.mistake(
+    "n_prefix is taken for the length of the answer; the prefix comes first"
+)
+def prefix_for_answer(n_positions, n_prefix):
+    return prefix_is_seen(n_positions, n_positions - n_prefix)
+
+
+AHEAD = (
+    "everyone looks some positions ahead: the prefix has a fixed end, and what follows it "
+    "is causal"
+)
+
+
+@prefix_mask.mistake(AHEAD)
+def looks_ahead(n_positions, n_prefix):
+    return torch.ones(n_positions, n_positions).tril(n_prefix).bool()
+
+
+@prefix_mask.mistake(AHEAD)
+def looks_almost_as_far_ahead(n_positions, n_prefix):
+    return torch.ones(n_positions, n_positions).tril(max(0, n_prefix - 1)).bool()
 
 
 @prefix_mask.mistake("the prefix sees the answer too: hide what comes after it")
@@ -800,16 +851,6 @@ def both_asked(n_positions, n_prefix):
 
 
 @prefix_mask.mistake(
-    "the prefix sees itself, and the answer sees only itself from left to right and no "
-    "prefix: the block is cut out instead of filled in"
-)
-def blocks_apart(n_positions, n_prefix):
-    return prefix_unseen(n_positions, n_prefix) & (
-        torch.arange(n_positions)[:, None] != n_prefix
-    )
-
-
-@prefix_mask.mistake(
     "this looks at the future and not at the past: is it transposed? Within the prefix "
     "one cannot tell"
 )
@@ -864,8 +905,9 @@ class Toy:
                 f"ids[None] is a batch of one"
             )
         if ids.min() < 0 or ids.max() >= self.vocab_size:
+            odd = int(ids.min() if ids.min() < 0 else ids.max())
             raise ValueError(
-                f"the model was given the id {int(ids.max())}, and knows 0 to "
+                f"the model was given the id {odd}, and knows 0 to "
                 f"{self.vocab_size - 1}: what is one more than the last id?"
             )
         return self.logits(ids)
@@ -996,6 +1038,23 @@ def wrong_way_round(model, ids, vocab_size):
     return {(at, look) for look, at in one_token_at_a_time(model, ids, vocab_size)}
 
 
+ALL_PAIRS = (
+    "every pair is reported, also those of a causal model: do tokens that were changed "
+    "stay changed? Begin with the ids as they were each time, and compare with theirs"
+)
+
+
+@leaks.mistake(ALL_PAIRS)
+def everything_leaks(model, ids, vocab_size):
+    return {(look, at) for at in range(len(ids)) for look in range(at)}
+
+
+@leaks.mistake("positions are counted from 1; the first is 0")
+def counted_from_one(model, ids, vocab_size):
+    found = one_token_at_a_time(model, ids, vocab_size)
+    return {(look + 1, at + 1) for look, at in found}
+
+
 @leaks.mistake(
     "nothing is ever found, not even in a model without any mask: is a token changed, and "
     "is any difference, however small, a leak?"
@@ -1054,10 +1113,7 @@ def position_before_only(model, ids, vocab_size):
     return found
 
 
-@leaks.mistake(
-    "tokens that were changed stay changed: begin with the ids as they were each time, "
-    "or compare with the run before"
-)
+@leaks.mistake(ALL_PAIRS)
 def changes_add_up(model, ids, vocab_size):
     found, before, changed = set(), model(ids[None])[0], ids.clone()
     for at in range(len(ids)):
@@ -1074,6 +1130,28 @@ def changes_add_up(model, ids, vocab_size):
 def first_logit(model, ids, vocab_size):
     found = _found(model, ids, vocab_size, over=lambda x: x[:, 0])
     return {(look, at) for look, at in found if look < at}
+
+
+@leaks.mistake(
+    "only the last logit is compared; a leak can show in any of the V: take the largest "
+    "difference over all"
+)
+def last_logit(model, ids, vocab_size):
+    found = _found(model, ids, vocab_size, over=lambda x: x[:, -1])
+    return {(look, at) for look, at in found if look < at}
+
+
+@leaks.mistake(
+    "a logit that falls is overlooked: take the absolute differences before the largest"
+)
+def only_what_grows(model, ids, vocab_size):
+    found, before = set(), model(ids[None])[0]
+    for at in range(len(ids)):
+        changed = ids.clone()
+        changed[at] = (ids[at] + 1) % vocab_size
+        grown = (model(changed[None])[0] - before).amax(-1) > 1e-6
+        found |= {(look, at) for look in range(at) if grown[look]}
+    return found
 
 
 @leaks.mistake(

@@ -54,6 +54,10 @@ REMEDIES = {  # what an error of PyTorch means to somebody who meets it here
         "a tensor need not lie in memory row by row (it may be a transpose, or a part "
         "of another one): reshape takes any, view does not"
     ),
+    "can't be cast to the desired output type": (
+        "a tensor of whole numbers has no room for others: compute something new instead "
+        "of changing an input in place"
+    ),
     "a view of a leaf Variable": "compute something new, change no input in place",
     "does not require grad": "no gradient is recorded here; work it out by hand",
 }
@@ -356,7 +360,8 @@ def _keep_the_rules(answers: Iterable[Outcome]) -> None:
 
 def _about_error(error: Exception) -> str:
     remedies = [r for words, r in REMEDIES.items() if words in str(error)]
-    said = f"stopped with {type(error).__name__}: {error}"
+    lines = str(error).splitlines() or [""]
+    said = f"stopped with {type(error).__name__}: {lines[0][:300]}"
     return "; ".join([said, *remedies])
 
 

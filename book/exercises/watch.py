@@ -11,7 +11,14 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.utils._python_dispatch import TorchDispatchMode
 
-SOFTMAXES = {"softmax", "_softmax", "log_softmax", "_log_softmax", "logsumexp"}
+SOFTMAXES = (
+    "softmax",
+    "_softmax",
+    "_safe_softmax",
+    "log_softmax",
+    "_log_softmax",
+    "logsumexp",
+)
 
 
 @dataclass(eq=False)
@@ -45,7 +52,13 @@ class Step:
         return (
             torch._C._current_graph_task_id() != -1
             or forward_ad._current_level >= 0
+            or "backward" in self.name
         )
+
+    @property
+    def is_softmax(self) -> bool:
+        """The library's softmax, under one of its names, or attention as a whole."""
+        return self.name in SOFTMAXES or self.name.startswith("_scaled_dot_product")
 
 
 class Watch(TorchDispatchMode):

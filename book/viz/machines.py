@@ -164,7 +164,12 @@ def text_of(numbers: Tensor) -> str:
 
 def packed(layer: nn.Module) -> dict[str, str]:
     """The weight of a layer in eight bits."""
-    integers, scales = eight_bit(layer.weight)
+    return packed_matrix(layer.weight)
+
+
+def packed_matrix(matrix: Tensor) -> dict[str, str]:
+    """A matrix in eight bits, each row with a scale of its own."""
+    integers, scales = eight_bit(matrix)
     return {"eight": text_of(integers), "scales": text_of(scales)}
 
 
@@ -197,8 +202,9 @@ def packed_window(window: WindowModel) -> dict[str, Any]:
 
 
 def packed_transformer(transformer: GPT) -> dict[str, Any]:
-    heads, key_heads = transformer.blocks[0].attention.n_heads_each
-    cos, _, _, sin = transformer.blocks[0].attention.rotary.table[1].chunk(4)
+    attention = transformer.blocks[0].attention
+    heads, key_heads = attention.n_heads, attention.n_kv_heads
+    cos, sin = attention.rotate.cos[1], attention.rotate.sin[1]
     return {
         "heads": heads,
         "keyHeads": key_heads,
@@ -212,10 +218,12 @@ def packed_transformer(transformer: GPT) -> dict[str, Any]:
 
 def packed_block(block: TransformerBlock) -> dict[str, Any]:
     attention, feed_forward = block.attention, block.feed_forward
+    parts = (attention.query, attention.key, attention.value)
+    side_by_side = torch.cat([part.weight for part in parts])
     return {
         "norm1": packed_norm(block.norm1),
-        "qkv": packed(attention.qkv),
-        "project": packed(attention.project),
+        "qkv": packed_matrix(side_by_side),
+        "project": packed(attention.output),
         "norm2": packed_norm(block.norm2),
         "gate": packed(feed_forward.gate),
         "up": packed(feed_forward.up),

@@ -23,6 +23,9 @@ EXERCISES = {
     ).items()
     if isinstance(value, Exercise)
 }
+pytestmark = pytest.mark.filterwarnings(  # of PyTorch's own forward derivatives
+    "ignore:`torch.jit.script` is deprecated:DeprecationWarning"
+)
 CHECKS = 3  # with fresh inputs each
 
 
@@ -146,6 +149,29 @@ def test_what_is_no_answer_is_refused_in_words(exercise, wrong):
     verdict = exercise(lambda *inputs: wrong)
     assert not verdict
     assert "<lambda> returns" in verdict.message
+
+
+ODD = {
+    "a number": torch.tensor(0.5),
+    "nothing": torch.zeros(0),
+    "a row": torch.ones(3),
+    "four axes": torch.ones(1, 2, 1, 3),
+    "no number": torch.full((2, 2), torch.nan),
+    "true": torch.ones(2, 2, dtype=torch.bool),
+    "complex": torch.ones(2, 2) * 1j,
+    "half": torch.ones(5, 5).half(),
+    "sparse": torch.eye(4).to_sparse(),
+    "two": (torch.ones(2), torch.ones(3)),
+    "nested": [[1, 2], [3]],
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
+def test_an_odd_answer_is_refused_and_raises_nothing(exercise, odd):
+    verdict = exercise(lambda *inputs: odd)
+    assert not verdict
+    assert len(verdict.message) > 20
 
 
 @pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)

@@ -102,6 +102,23 @@ def test_whole_numbers_where_others_are_expected_are_named():
     assert "whole numbers (torch.int64)" in doubling()(lambda x: x.long()).message
 
 
+def test_numbers_of_few_digits_are_named():
+    message = doubling()(lambda x: 2 * x.half()).message
+    assert "<lambda> returns numbers of few digits (torch.float16)" in message
+
+
+def test_writing_into_whole_numbers_has_its_remedy():
+    @exercise("halved")
+    def half():
+        yield (torch.tensor([1, 2]),)
+
+    half.right(lambda x: x / 2)
+    assert half(lambda x: x.div_(2)).message.endswith(
+        "compute something new instead of changing an input in place (for x = "
+        "tensor([1, 2]))"
+    )
+
+
 def test_the_call_for_the_function_is_named():
     message = doubling()(torch.ones(3)).message
     assert message == (

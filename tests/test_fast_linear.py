@@ -4,8 +4,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from llm import linear as routes
-from llm.linear import LARGE, MANY_ROWS, Linear, by_columns, for_one_row, linear
+from llm.fast import linear as routes
+from llm.fast.linear import (
+    LARGE,
+    MANY_ROWS,
+    FastLinear,
+    by_columns,
+    for_one_row,
+    linear,
+)
 
 needs_onednn = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN"
@@ -87,7 +94,7 @@ def test_the_route_depends_on_rows_size_and_gradient(monkeypatch):
 def test_by_columns_the_sums_are_the_same(monkeypatch, n_threads, sizes):
     monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
     for bias in (True, False):
-        part = Linear(*sizes, bias=bias)
+        part = FastLinear(*sizes, bias=bias)
         with torch.inference_mode():
             calls = for_one_row(part), by_columns(part)
         with torch.no_grad():  # what one mode has made serves in the other
@@ -97,7 +104,7 @@ def test_by_columns_the_sums_are_the_same(monkeypatch, n_threads, sizes):
 
 
 def test_the_copy_by_columns_is_made_anew_by_each_call():
-    part, x = Linear(512, 256), torch.randn(1, 512)
+    part, x = FastLinear(512, 256), torch.randn(1, 512)
     with torch.no_grad():
         by_columns(part)
         memory = part.columns.data_ptr()
@@ -111,14 +118,14 @@ def test_the_copy_by_columns_is_made_anew_by_each_call():
 
 
 def test_the_layer_is_an_nn_linear_with_the_same_parameters():
-    layer = Linear(16, 8)
+    layer = FastLinear(16, 8)
     assert isinstance(layer, torch.nn.Linear)
     x = torch.randn(300, 16)
     torch.testing.assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
 
 
 def test_bfloat16_under_autocast_is_left_to_pytorch():
-    layer, x = Linear(64, 32), torch.randn(200, 64)
+    layer, x = FastLinear(64, 32), torch.randn(200, 64)
     with torch.autocast("cpu", torch.bfloat16):
         out = layer(x)
     assert out.dtype == torch.bfloat16
