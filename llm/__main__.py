@@ -7,6 +7,7 @@ their help, and calling it does the work. `COMMANDS` lists them.
 from __future__ import annotations
 
 import argparse
+import errno
 import math
 import os
 import re
@@ -14,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from io import StringIO
 from itertools import chain
@@ -26,7 +27,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from llm.checkpoints import read_json, settings_of
+from llm.checkpoints import checkpoints
 from llm.corpora import Story, download, load_text, sample_story
 from llm.data import (
     windows,
@@ -38,7 +39,7 @@ from llm.evaluate import (
     grammatical_share,
     with_error,
 )
-from llm.files import atomic_write
+from llm.files import atomic_write, write_utf8
 from llm.generate import (
     Sampler,
     compose,
@@ -58,29 +59,34 @@ from llm.runs import (
     STORY_TRAINING,
     TRAINING,
     Kind,
-    Order,
+    RunConfig,
+    both_named,
     encode,
+    folder_of,
     held_out_text,
     learnt_stories,
     newest_run,
     open_run,
     prepare,
-    refuse_two_sources,
+    saved_config,
     stories_and_floor,
     tokenizer_for,
 )
-from llm.tokenizers import Tokenizer
+from llm.tokenizers import UNKNOWN, Tokenizer
 from llm.train import (
+    SEEDS,
     Record,
     Rows,
     TrainConfig,
-    n_processes,
     processes,
     rank,
+    reserved,
     train,
 )
 
 PROGRAM = "python -m llm"
+STORIES_AT_ONCE = 64
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +103,8 @@ class Tokenize:
     # A tokenizer to cut with; None = train one on the text.
     tokenizer: Path | None = None
     # What a token is: bpe = pieces of words that are frequent; the others as named.
-    kind: Kind = "bpe"
+    # None = as the tokenizer has it, or bpe.
+    kind: Kind | None = None
     # Entries of the vocabulary, from 257 bytes and specials up; for bpe only.
     vocab_size: int = 1024
     # Where to write the tokenizer, as JSON.
@@ -110,20 +117,17 @@ class Tokenize:
         tokenizer = tokenizer_for(
             [text], self.kind, self.vocab_size, self.tokenizer
         )
+        if self.save:  # first of all: nothing that is shown can come in its way
+            tokenizer.save(self.save)
         ids = encode(tokenizer, text)
-        n_bytes = len(text.encode())
-        print(
-            f"{tokenizer.vocab_size:,} entries: {n_bytes:,} bytes are {len(ids):,} "
-            f"tokens, {n_bytes / len(ids):.2f} bytes per token"
-        )
+        print(lengths(tokenizer, text, ids))
         print("|".join(repr(tokenizer.decode([i]))[1:-1] for i in ids[: self.show]))
         if self.save:
-            tokenizer.save(self.save)
             print(f"saved in {self.save}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Order):
+class Train(RunConfig):
     """Train a model on your text, or on stories whose floor is known.
 
     A megabyte takes some five minutes on a laptop; Ctrl-C saves and stops:
@@ -147,20 +151,22 @@ class Train(Order):
     training: tyro.conf.OmitArgPrefixes[TrainConfig] = TRAINING
 
     def __call__(self) -> int:
-        with processes(), interruptible() as should_stop:
-            run, model, material = prepare(self)
+        with processes(), interruptible() as stop, reserved(run := folder_of(self)):
+            model, data = prepare(self, run)
             with Progress(self.training) as progress, how_to_go_on(run):
                 records = train(
                     model,
-                    material.supply,
-                    material.held_out,
+                    data.supply,
+                    data.held_out,
                     self.training,
-                    floor=material.floor,
+                    floor=data.floor,
                     run=run,
                     on_record=progress,
-                    should_stop=should_stop,
+                    should_stop=stop,
                 )
-            return conclude(run, records, self.training) if rank() == 0 else 0
+            if rank() > 0:
+                return 0
+            return conclude(run, records, self.training, stop.code)
 
 
 # What stands where no option is given, when a model learns from stories.
@@ -201,12 +207,16 @@ class Sample:
     # Where to compute: auto, cpu, cuda, mps.
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        if self.seed is not None and not -SEEDS / 2 <= self.seed < SEEDS:
+            raise ValueError(f"seed={self.seed} must be below {SEEDS}")
+
     def __call__(self) -> None:
         run = self.folder or newest_run("*/checkpoint-*")
         model, tokenizer = open_run(run, self.device)
         stories, prompt = learnt_stories(run), self.prompt
         if prompt is None:
-            prompt = "" if stories else "\n"
+            prompt = "" if stories else start_of_line(tokenizer)
         pieces = stream(
             model,
             tokenizer,
@@ -269,7 +279,8 @@ class Evaluate:
     device: str = "auto"
 
     def __call__(self) -> int:
-        refuse_two_sources(self.text, self.corpus)
+        if self.text is not None and self.corpus:
+            raise ValueError(both_named(self.text, self.corpus))
         run = self.folder or newest_run("*/checkpoint-*")
         model, tokenizer = open_run(run, self.device)
         rows, floor = self.rows(run, tokenizer, model.context_length)
@@ -327,14 +338,15 @@ class Corpus:
             return
         if self.count < 1:
             raise ValueError(f"count={self.count} must be at least 1")
-        written = [sample_story(self.seed, i) for i in range(self.count)]
+        told = Told()
+        stories = map(told, (sample_story(self.seed, i) for i in range(self.count)))
         if self.save:
             with atomic_write(self.save, "w") as file:
-                file.writelines(f"{story.text}\n\n" for story in written)
+                file.writelines(f"{story.text}\n\n" for story in stories)
         else:
-            for story in written:
+            for story in stories:
                 print(inspection(story) if self.inspect else story.text, end="\n\n")
-        print(floor_of(written))
+        print(told)
 
 
 COMMANDS: dict[str, Callable[..., Callable[[], int | None]]] = {
@@ -346,7 +358,32 @@ COMMANDS: dict[str, Callable[..., Callable[[], int | None]]] = {
 }
 
 
-# --- Stories and public corpora ---------------------------------------------------
+# --- Tokens, stories and public corpora ---------------------------------------------------
+
+
+def lengths(tokenizer: Tokenizer, text: str, ids: list[int]) -> str:
+    """How many tokens a text becomes. A mark is no text, and neither is its name."""
+    marks = [i for i in ids if tokenizer.spelling(i) == b""]
+    names = {i: name for name, i in tokenizer.special_tokens.items()}
+    n_bytes = len(text.encode()) - sum(len(names[i].encode()) for i in marks)
+    n_tokens = len(ids) - len(marks)
+    said = f"{tokenizer.vocab_size:,} entries: {n_bytes:,} bytes are {n_tokens:,} tokens"
+    if n_tokens:
+        said += f", {n_bytes / n_tokens:.2f} bytes per token"
+    if marks:
+        said += f"; besides, {len(marks):,} end marks"
+    if unknown := sum(tokenizer.spelling(i) is None for i in ids):
+        said += f"; {unknown:,} tokens are {UNKNOWN} and stand for anything"
+    return said
+
+
+def start_of_line(tokenizer: Tokenizer) -> str:
+    """A line end, behind which a line begins; "" where the vocabulary has none."""
+    try:
+        tokenizer.encode("\n")
+    except ValueError:
+        return ""
+    return "\n"
 
 
 def inspection(story: Story) -> str:
@@ -358,17 +395,31 @@ def inspection(story: Story) -> str:
     return "\n".join([story.text, labels, story.summary, *asked, surprise])
 
 
-def floor_of(written: Sequence[Story]) -> str:
-    """What no honest model of these stories can beat, and how surprising they are."""
-    n_characters = sum(len(story.text) + 2 for story in written)
-    mean = -sum(story.log_prob for story in written) / len(written)
-    said = (
-        f"{len(written):,} stories, {n_characters:,} characters with their ends; "
-        f"the floor is {STORY_ENTROPY:.2f} nats a story (these: {mean:.2f})"
-    )
-    if len(written) < 100:  # too few to know how long a story is
-        return said
-    return f"{said}, {STORY_ENTROPY * len(written) / n_characters:.3f} a character"
+@dataclass
+class Told:
+    """Counts stories as they pass: what no honest model of them can beat, and how
+    surprising they are."""
+
+    count: int = 0
+    n_characters: int = 0  # with their ends
+    nats: float = 0.0
+
+    def __call__(self, story: Story) -> Story:
+        self.count += 1
+        self.n_characters += len(story.text) + 2
+        self.nats -= story.log_prob
+        return story
+
+    def __str__(self) -> str:
+        said = (
+            f"{self.count:,} stories, {self.n_characters:,} characters with their "
+            f"ends; the floor is {STORY_ENTROPY:.2f} nats a story (these: "
+            f"{self.nats / self.count:.2f})"
+        )
+        if self.count < 100:  # too few to know how long a story is
+            return said
+        floor = STORY_ENTROPY * self.count / self.n_characters
+        return f"{said}, {floor:.3f} a character"
 
 
 def fetched(name: str) -> Path:
@@ -384,28 +435,20 @@ def fetched(name: str) -> Path:
 
 def grammar_of(model: GPT, tokenizer: Tokenizer, n: int) -> str:
     """How well a model writes stories, as the parser finds."""
-    texts = generate(
-        model, tokenizer, [""] * n, max_new_tokens=model.context_length - 1
-    )
-    shares = [grammatical_share(text) for text in texts]
+    shares: list[float] = []
+    while len(shares) < n:  # so many at once that their cache fits into memory
+        texts = generate(
+            model,
+            tokenizer,
+            [""] * min(n - len(shares), STORIES_AT_ONCE),
+            max_new_tokens=model.context_length - 1,
+            seed=len(shares),
+        )
+        shares += map(grammatical_share, texts)
     return (
         f"{shares.count(1.0)} of {n} stories that it writes are without fault; on "
         f"average the first fault comes after {sum(shares) / n:.0%} of a story"
     )
-
-
-def saved(run: Path) -> Train:
-    """The command that began a run. Raises `ValueError` if there is none."""
-    if not (run / "config.json").exists():
-        raise ValueError(
-            f"there is no run in {run} to resume; begin it with --text or --corpus"
-        )
-    values = read_json(run / "config.json")
-    del values["text_sha256"]
-    values["model"] = settings_of(GPTConfig, values["model"])
-    values["training"] = settings_of(TrainConfig, values["training"])
-    values["tokenizer"] = values["tokenizer"] and Path(values["tokenizer"])
-    return settings_of(Train, {**values, "folder": run})
 
 
 # --- What the reader sees ---------------------------------------------------------
@@ -419,18 +462,27 @@ class Progress:
         self.n_steps = config.steps
         self.held_out = ""
         self.bar: tqdm | None = None
+        self.silent = False
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
         if self.bar is not None:
-            self.bar.close()
+            with suppress(OSError, ValueError):
+                self.bar.close()
 
     def __call__(self, record: Record) -> None:
-        """Take in a new record of the log."""
-        if rank() > 0:
+        """Take in a new record of the log. Where nobody listens – standard error is
+        closed, or full – the training goes on in silence."""
+        if rank() > 0 or sys.stderr is None or self.silent:
             return
+        try:
+            self.show(record)
+        except (OSError, ValueError):
+            self.silent = True
+
+    def show(self, record: Record) -> None:
         if self.bar is None:
             done = record["step"] - 1
             self.bar = tqdm(
@@ -462,34 +514,58 @@ class Progress:
         )
 
 
+class Stop:
+    """Asked to stop? By which signal, and the exit code that says so."""
+
+    signal: int | None = None
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+    @property
+    def code(self) -> int:
+        return 128 + (self.signal or signal.SIGINT)
+
+    def note(self, number: int, frame: object) -> None:
+        self.signal = self.signal or number
+        signal.signal(number, DEFAULTS[number])
+
+
+# What a second signal of the same kind does: stop at once. (Under torchrun a Ctrl-C
+# reaches a process twice: from the terminal, and as SIGTERM from torchrun.)
+DEFAULTS = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+
+
 @contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C ask for a stop after the update in hand; a second one stops at
-    once."""
-    pressed = []
-
-    def note(number: int, frame: object) -> None:
-        pressed.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.getsignal(signal.SIGINT)
-    if n_processes() == 1:  # several processes could not agree on a step
-        signal.signal(signal.SIGINT, note)
+def interruptible() -> Iterator[Stop]:
+    """Let Ctrl-C, or a polite kill, ask for a stop after the update in hand; a second
+    one stops at once. Several processes agree on the step."""
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in DEFAULTS}
+    for number in DEFAULTS:
+        signal.signal(number, stop.note)
     try:
-        yield lambda: bool(pressed)
+        yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 @contextmanager
 def how_to_go_on(run: Path) -> Iterator[None]:
-    """Add to the message of a full disk what is safe, and what to do."""
+    """Add to what the system refused what is safe, and what to do."""
     try:
         yield
     except OSError as error:
+        safe = (
+            "the last checkpoint is safe" if checkpoints(run) else "none is saved"
+        )
+        mend = "make room" if error.errno in FULL else "when that is mended"
         raise OSError(
-            f"{reason(error)}; the last checkpoint is safe: make room, go on with "
-            f"{resume_command(run)}"
+            f"{reason(error)}; {safe}: {mend}, go on with {resume_command(run)}"
         ) from error
 
 
@@ -497,21 +573,27 @@ def resume_command(run: Path) -> str:
     return f"python -m llm train --resume --folder {run}"
 
 
-def conclude(run: Path, records: list[Record], config: TrainConfig) -> int:
-    """Draw the curve, say what was reached and what comes next."""
+def conclude(
+    run: Path, records: list[Record], config: TrainConfig, stopped: int = 130
+) -> int:
+    """Draw the curve, say what was reached and what comes next.
+
+    Returns the exit code: `stopped` for a run that has not come to its end.
+    """
     from llm.curve import curve
 
-    curve(records, run / "curve.png")
-    done = records[-1]["step"]
-    if done < config.steps:
+    if any("loss" in record for record in records):
+        curve(records, run / "curve.png")
+    last = records[-1]
+    if last["step"] < config.steps:
         print(
-            f"stopped after {done} of {config.steps} steps, and saved; go on with"
+            f"stopped after {last['step']} of {config.steps} steps, and saved; go on "
+            f"with"
         )
         print(f"    {resume_command(run)}")
-        return 130
-    measured = [r for r in records if "validation_loss" in r][-1]
-    print(f"held-out loss after {done} steps: {outcome(measured)}")
-    if impossible(measured):
+        return stopped
+    print(f"held-out loss after {last['step']} steps: {outcome(last)}")
+    if impossible(last):
         return 1
     print(f"{run} has the checkpoints, the log and the curve; write with")
     print(f"    python -m llm sample --folder {run}")
@@ -546,15 +628,28 @@ def parse(argv: Sequence[str]) -> Callable[[], int | None]:
 
     Stories have their own settings to begin with, and so has a run that goes on.
     """
+    refuse_repeated(argv)
     if list(argv[:1]) == ["train"] and corpus_in(argv) == "stories":
         command = parse_train(argv, STORIES)
     else:
         subcommands = tyro.extras.subcommand_cli_from_dict
         command = understood(subcommands, COMMANDS, args=argv, prog=PROGRAM)
     if isinstance(command, Train) and command.resume:
-        before = saved(command.folder or newest_run("*/config.json"))
-        command = parse_train(argv, before)
+        run = command.folder or newest_run("*/config.json")
+        command = parse_train(argv, saved_config(run, Train))
     return command
+
+
+def refuse_repeated(argv: Sequence[str]) -> None:
+    """Raises `Usage` for an option that is given twice; only the last would count."""
+    words = [re.match(r"--[A-Za-z][\w-]*(?==|$)", word) for word in argv]
+    names = [word.group().replace("_", "-") for word in words if word]
+    for name in names:
+        if names.count(name) > 1:
+            raise Usage(
+                f"{name} is given twice; give it once, and what belongs to it behind "
+                f"it"
+            )
 
 
 def parse_train(argv: Sequence[str], default: Train) -> Train:
@@ -594,9 +689,11 @@ def without_frame(complaint: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0; 1 for bad input, 2 for bad options, 130 after
     Ctrl-C; what went wrong is said in one line."""
+    write_utf8()
     try:
         code = parse(sys.argv[1:] if argv is None else argv)() or 0
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         return complain("stopped", 130)
@@ -604,8 +701,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain("", 0)
     except Usage as error:
         return complain(f"{error} (see {PROGRAM} --help)", 2)
-    except (ValueError, OSError, torch.OutOfMemoryError) as error:
+    except (ValueError, OSError) as error:
         return complain(reason(error), 1)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return complain(
+            f"memory ran out ({error}): choose a smaller model, or fewer rows at once "
+            f"with --micro-batch-size",
+            1,
+        )
+
+
+def out_of_memory(error: Exception) -> bool:
+    """PyTorch says it in other words on every device."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "allocate memory" in str(error)
 
 
 def reason(error: Exception) -> str:
@@ -620,11 +731,13 @@ def reason(error: Exception) -> str:
 def complain(what: str, code: int) -> int:
     """Say it in one line on standard error; return the exit code."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:  # or Python would complain about it once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if what:
-        print(f"error: {' '.join(what.split())}", file=sys.stderr)
+    if what and sys.stderr is not None:
+        with suppress(OSError):
+            print(f"error: {' '.join(what.split())}", file=sys.stderr)
     return code
 
 

@@ -456,7 +456,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises `ValueError` for anything else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is cut short or no JSON: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no JSON object")

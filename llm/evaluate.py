@@ -4,13 +4,14 @@ against the floor, where one is known."""
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from llm.data import IGNORE
 from llm.oracle import Oracle, ParseError, parse
-from llm.tokenizers import END_OF_TEXT, Tokenizer
+from llm.tokenizers import UNKNOWN, Tokenizer
 from llm.train import above_the_floor, mean_and_error, row_losses
 
 # Chance takes the loss of a model at the floor that far below it once in 30,000.
@@ -34,6 +35,8 @@ class Evaluation:
     n_tokens: int
     # Bytes (UTF-8) that these tokens stand for; an end mark stands for none.
     n_bytes: int
+    # Of the tokens, those that stand for anything; nobody knows for how many bytes.
+    n_unknown: int = 0
     # Nats per token that no honest model gets below; None = not known.
     floor: float | None = None
     # The loss less its floor, in nats per token.
@@ -44,17 +47,24 @@ class Evaluation:
     @property
     def bits_per_byte(self) -> float:
         """The surprise of all tokens in bits, over the bytes they stand for; nan for
-        end marks alone."""
-        if self.n_bytes == 0:
+        end marks alone, and where a token stands for anything."""
+        if self.n_bytes == 0 or self.n_unknown:
             return math.nan
         return self.loss * self.n_tokens / self.n_bytes / math.log(2)
 
     def __str__(self) -> str:
-        said = (
-            f"{with_error(self.loss, self.standard_error)} nats per token, "
-            f"{self.bits_per_byte:.3f} bits per byte ({self.n_tokens:,} tokens, "
-            f"{self.n_bytes:,} bytes)"
-        )
+        said = f"{with_error(self.loss, self.standard_error)} nats per token, "
+        if self.n_unknown:
+            said += (
+                f"not comparable in bits per byte: {self.n_unknown:,} of "
+                f"{self.n_tokens:,} tokens are {UNKNOWN}, which is cheap to predict "
+                f"and stands for anything"
+            )
+        else:
+            said += (
+                f"{self.bits_per_byte:.3f} bits per byte ({self.n_tokens:,} tokens, "
+                f"{self.n_bytes:,} bytes)"
+            )
         if self.floor is None:
             return said
         compared = compare(self.floor, self.gap, self.gap_standard_error)
@@ -74,25 +84,32 @@ def evaluate(
 
     model: from ids (B, T) to logits (B, T, V). x, y: integers (n, T), where the model
     is, from `windows` or `documents`; floor: (n,), nats that each row costs the best
-    possible model, if that is known.
+    possible model, if that is known. Raises what `row_losses` and `count_bytes` do.
     """
     sums = row_losses(model, x, y, batch_size=batch_size)
     counts = (y != IGNORE).sum(1)
     loss, error = mean_and_error(sums, counts)
+    n_bytes, n_unknown = count_bytes(tokenizer, y[y != IGNORE])
     return Evaluation(
         loss=loss,
         standard_error=error,
         n_tokens=int(counts.sum()),
-        n_bytes=count_bytes(tokenizer, y[y != IGNORE]),
+        n_bytes=n_bytes,
+        n_unknown=n_unknown,
         **above_the_floor(sums, counts, floor),
     )
 
 
-def count_bytes(tokenizer: Tokenizer, ids: Tensor) -> int:
-    """The bytes of text that ids stand for; the end mark is no text."""
-    lengths = {i: len(token) for token, i in tokenizer.vocab.items()}
-    lengths[tokenizer.special_tokens.get(END_OF_TEXT)] = 0
-    return sum(lengths[i] for i in ids.tolist())
+def count_bytes(tokenizer: Tokenizer, ids: Tensor) -> tuple[int, int]:
+    """The bytes of text that ids stand for, an end mark for none; and how many of the
+    ids stand for anything, which are not counted among the bytes.
+
+    Raises `ValueError` for an id that is not in the vocabulary.
+    """
+    counts = Counter(ids.tolist())
+    spellings = {i: tokenizer.spelling(i) for i in counts}
+    n_bytes = sum(len(spellings[i] or b"") * n for i, n in counts.items())
+    return n_bytes, sum(n for i, n in counts.items() if spellings[i] is None)
 
 
 # --- A loss and its floor, in words -----------------------------------------------

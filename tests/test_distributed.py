@@ -26,9 +26,9 @@ def text_file(folder):
     return path
 
 
-def torchrun(*arguments):
+def torchrun(*arguments, program=("-m", "llm")):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node=2", "-m", "llm", *arguments]
+    command += ["--nproc_per_node=2", *program, *arguments]
     root = str(Path(llm.train.__file__).parents[1])
     here = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
     return subprocess.run(
@@ -113,6 +113,56 @@ def test_what_two_began_one_can_go_on_with(runs):
     one, two, _ = runs
     assert len(read_log(two / "log.jsonl")) == 16
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+
+
+APART = """
+import os, sys
+from llm.__main__ import main
+sys.exit(main([*sys.argv[1:], "--folder", "runs/" + os.environ["RANK"]]))
+"""
+
+
+def test_processes_with_different_folders_do_not_train_together(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("apart.py").write_text(APART)
+    options = [*SETTINGS.split(), "3"]
+    train = ["train", "--text", str(text_file(tmp_path)), *options]
+    result = torchrun(*train, program=["apart.py"])
+    assert result.returncode == 1
+    assert (
+        "the processes have different folders, texts or settings" in result.stderr
+    )
+    assert list(tmp_path.rglob("checkpoint-*")) == []
+
+
+def test_processes_agree_where_they_stop(tmp_path):
+    """Only one is asked to, the one that does not write."""
+    text, run = text_file(tmp_path), tmp_path / "run"
+    script = tmp_path / "stop.py"
+    script.write_text(STOP)
+    train = ["train", "--text", str(text), *SETTINGS.split(), "5000"]
+    result = torchrun(*train, "--folder", str(run), program=[str(script)])
+    assert "stopped after 7 of 5000 steps" in result.stdout, result.stderr
+    assert [path.name for path in run.glob("check*")] == ["checkpoint-000007"]
+    assert len(read_log(run / "log.jsonl")) == 7
+
+
+STOP = """
+import os, signal, sys
+from llm import train
+from llm.__main__ import main
+
+def timed_step(*arguments, before=train.timed_step):
+    record = before(*arguments)
+    if record["step"] == 7 and os.environ["RANK"] == "1":
+        signal.raise_signal(signal.SIGTERM)
+    return record
+
+train.timed_step = timed_step
+sys.exit(0 if main() == 143 else 1)
+"""
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 6])

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from book.viz.page import WIDGET, Bundle, Picture, interactive
-from book.viz.plots import visible
+from book.viz.plots import BLANKS
 from llm.corpora import story
 from llm.generate import new_tokens, temperature
 from llm.model import GPT, TransformerBlock
@@ -138,13 +138,8 @@ def read_story(oracle: Oracle, text: str, end: int, room: int) -> dict[str, Any]
 def spelled(tokenizer: Tokenizer) -> list[str]:
     """For each id its bytes, each as the character of that number; special tokens
     have none."""
-    special = set(tokenizer.special_tokens.values())
-    spelling = {
-        id: token.decode("latin-1") for token, id in tokenizer.vocab.items()
-    }
-    return [
-        "" if i in special else spelling[i] for i in range(tokenizer.vocab_size)
-    ]
+    spellings = map(tokenizer.spelling, range(tokenizer.vocab_size))
+    return [(spelling or b"").decode("latin-1") for spelling in spellings]
 
 
 def eight_bit(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -272,7 +267,7 @@ def piece_of(id: int, spelling: Sequence[str], end: int) -> str:
     if id == end:
         return "(the end)"
     token = spelling[id].encode("latin-1")
-    shown = visible(token.decode("utf-8", "replace"))
+    shown = token.decode("utf-8", "replace").translate(BLANKS)
     return f"⟨{token.hex(' ')}⟩" if UNPRINTABLE.search(shown) else shown
 
 

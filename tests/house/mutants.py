@@ -350,6 +350,20 @@ MODEL = [
 
 DATA = [
     mutant(
+        "the end mark is text like all else",
+        "data.py",
+        "return tokenizer.encode(text, allowed_special=[END_OF_TEXT])",
+        "return tokenizer.encode(text)",
+        "test_data.py::test_an_end_mark_in_a_text_has_its_id",
+    ),
+    mutant(
+        "no random window begins at the last place",
+        "data.py",
+        "n_starts = len(ids) - context_length",
+        "n_starts = len(ids) - context_length - 1",
+        "test_data.py::test_random_windows_begin_anywhere_and_are_drawn_independently",
+    ),
+    mutant(
         "the targets are the inputs",
         "data.py",
         "return both[:-1], both[1:]",
@@ -409,8 +423,8 @@ DATA = [
     mutant(
         "nobody has to predict the end of a document",
         "data.py",
-        "[torch.tensor([end, *row, end]) for row in rows]",
-        "[torch.tensor([end, *row]) for row in rows]",
+        "as_ids(row).tolist(), end])",
+        "as_ids(row).tolist()])",
         "test_data.py::test_a_row_is_one_whole_document_between_end_marks",
     ),
     mutant(
@@ -544,6 +558,21 @@ BPE = [
         "test_encoding_is_making_every_merge_in_the_order_of_training",
     ),
     mutant(
+        "a stream is cut behind white space that looks ahead",
+        "tokenizers/pretokens.py",
+        "return before.start() if torn else behind.start()",
+        "return behind.start()",
+        "test_tokenizers.py::"
+        "test_a_sure_beginning_is_cut_alike_alone_and_before_any_text",
+    ),
+    mutant(
+        "the name of the unknown token is its spelling",
+        "tokenizers/base.py",
+        'return None\n        return b"" if',
+        'return token\n        return b"" if',
+        "test_tokenizers.py::test_an_unknown_piece_has_no_spelling",
+    ),
+    mutant(
         "special tokens come from any text",
         "tokenizers/base.py",
         "split_at_special(text, allowed)",
@@ -553,8 +582,8 @@ BPE = [
     mutant(
         "a stream is cut wherever it is cut",
         "tokenizers/pretokens.py",
-        "return last_two[0] if last_two else 0",
-        "return last_two[-1] if last_two else 0",
+        "before, behind, _ = last_three",
+        "_, before, behind = last_three",
         "test_tokenizers.py::"
         "test_examples_in_docstrings_are_true[llm.tokenizers.pretokens]",
     ),
