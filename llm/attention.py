@@ -50,8 +50,8 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     """How much each query takes from each key: a row of weights that sums to one.
 
     q: (..., T, D); k: (..., S, D); mask: boolean, True = may look, as in
-    `check_mask`. Returns (..., T, S). A query that may look nowhere gets NaN: a softmax over
-    nothing is not a number.
+    `check_mask`. Returns (..., T, S). A query that may look nowhere gets NaN: a
+    softmax over nothing is not a number.
 
     **Source:** Vaswani et al. (2017), equation 1, without the values.
     """
