@@ -101,10 +101,10 @@ def sum_gradients(model: nn.Module) -> None:
 
 
 def share_weights(model: nn.Module) -> None:
-    """Give every process the weights of process 0."""
+    """Give every process the weights and buffers of process 0."""
     if n_processes() > 1:
-        for parameter in model.parameters():
-            dist.broadcast(parameter.data, src=0)
+        for tensor in (*model.parameters(), *model.buffers()):
+            dist.broadcast(tensor.data, src=0)
 
 
 # --- Where to compute -------------------------------------------------------------

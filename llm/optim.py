@@ -42,8 +42,8 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise ValueError(
-            "there is nothing to train: every parameter has requires_grad=False; "
-            "set it to True for some"
+            "no parameter of the model requires a gradient, so there is nothing to "
+            "train; set requires_grad=True on those that should learn"
         )
     matrices = [p for p in parameters if p.dim() > 1]
     vectors = [p for p in parameters if p.dim() <= 1]

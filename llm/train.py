@@ -21,6 +21,7 @@ from torch.optim import AdamW, Optimizer
 from llm.checkpoints import (
     checkpoints,
     delete_leftovers,
+    described,
     load_checkpoint,
     newest_checkpoint,
     read_json,
@@ -179,6 +180,8 @@ def train(
     checkpoints of which none is whole; for a checkpoint of another model, and for a
     loss or a weight that is no longer a number, before it is saved.
     """
+    if run:
+        described(model)  # or refuse it now, not when there is something to lose
     speed_up(model).to(pick_device(config.device)).train()
     optimizer = adamw(model, config)
     share_weights(model)

@@ -22,8 +22,9 @@ import pytest
 import torch
 
 import llm
-from llm.__main__ import COMMANDS, main
 from llm.checkpoints import load_model
+from llm.cli import main
+from llm.cli.options import COMMANDS, in_one_line
 from llm.corpora import load_text
 from llm.data import split, windows
 from llm.evaluate import evaluate
@@ -451,6 +452,38 @@ def test_words_that_are_no_command(capsys, argv, message):
     assert message in err
     assert "see python -m llm --help" in err
     assert not set("╭╮╰╯│─") & set(err)
+
+
+@pytest.mark.parametrize("said", [
+    "╭─ Parsing error ─╮\n│ no such thing │\n╰──────╯",
+    "+-----------------+\n| no such thing |\n+-----------+",
+    "Error: no such\n   thing",
+    "━━ no such ━━\n┃ thing ┃",
+])  # fmt: skip
+def test_whatever_frame_a_release_draws_what_it_says_is_one_line(said):
+    line = in_one_line(said)
+    assert "no such thing" in line and "\n" not in line
+    assert not re.search("[\u2500-\u257f]", line)
+
+
+INTERRUPTED = """
+import sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from llm.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_ctrl_c_while_it_is_imported_is_no_traceback():
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], env=elsewhere(), text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (130, "error: stopped\n")
 
 
 def test_a_run_is_not_overwritten(capsys, run):

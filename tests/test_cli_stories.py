@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from llm.__main__ import STORIES, conclude, main, parse
 from llm.checkpoints import load_model
+from llm.cli import main
+from llm.cli.options import parse
+from llm.cli.train import STORIES, conclude
 from llm.corpora import story
 from llm.data import documents
 from llm.evaluate import evaluate, grammatical_share
@@ -159,7 +161,7 @@ def test_evaluate_counts_stories_without_fault(capsys, monkeypatch, run):
     assert out[-1].startswith("0 of 3 stories that it writes are without fault")
     assert f"after {share:.0%} of a story" in out[-1]
     told = lambda model, tokenizer, prompts, **_: [story(1), story(2), "It"]
-    monkeypatch.setattr("llm.__main__.generate", told)
+    monkeypatch.setattr("llm.cli.evaluate.generate", told)
     out = call(capsys, "evaluate", *options)[1].splitlines()
     assert out[-1].startswith("2 of 3 stories") and "89%" in out[-1]
 
@@ -179,7 +181,7 @@ def test_a_run_goes_on_as_if_it_had_not_stopped(capsys, run):
     assert call(capsys, *alone)[0] == 0
     first = command(*more, "stopped")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("llm.__main__.Progress.__call__", stop_at(3))
+        patch.setattr("llm.cli.train.Progress.__call__", stop_at(3))
         assert call(capsys, *first)[0] == 130
     resume = ["train", "--resume", "--folder", "stopped"]
     assert call(capsys, *resume)[0] == 0

@@ -10,7 +10,7 @@ import torch
 
 import llm.distributed
 import llm.train
-from llm.__main__ import main
+from llm.cli import main
 from llm.data import IGNORE
 from llm.distributed import my_share
 from llm.train import read_log
@@ -119,7 +119,7 @@ def test_what_two_began_one_can_go_on_with(runs):
 
 APART = """
 import os, sys
-from llm.__main__ import main
+from llm.cli import main
 sys.exit(main([*sys.argv[1:], "--folder", "runs/" + os.environ["RANK"]]))
 """
 
@@ -154,7 +154,7 @@ def test_processes_agree_where_they_stop(tmp_path):
 STOP = """
 import os, signal, sys
 from llm import train
-from llm.__main__ import main
+from llm.cli import main
 
 def timed_step(*arguments, before=train.timed_step):
     record = before(*arguments)

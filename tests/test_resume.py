@@ -590,6 +590,16 @@ def test_a_model_that_no_configuration_describes_is_not_saved(
     assert not list(tmp_path.iterdir())
 
 
+def test_training_refuses_such_a_model_before_the_first_step(tmp_path):
+    model, steps = make(architecture="llama"), []
+    another_base(model)
+    config = TrainConfig(steps=3, batch_size=2, device="cpu")
+    options = {"run": tmp_path, "on_record": steps.append}
+    with pytest.raises(ValueError, match="What GPTConfig can say"):
+        train_on(model, some_ids(99, 0), None, config, **options)
+    assert not steps
+
+
 class Bomb:
     """A pickle of this would write a file when it is read."""
 

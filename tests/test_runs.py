@@ -16,8 +16,8 @@ import pytest
 import torch
 
 import llm.runs
-from llm.__main__ import main
 from llm.checkpoints import load_model
+from llm.cli import main
 from llm.data import split, windows
 from llm.evaluate import held_out_loss
 from llm.files import locked
