@@ -131,6 +131,7 @@ def _cast_forms(cast: str) -> dict[str, str]:
         forms[f"{role}.he"] = he if alone else name
         forms[f"{role}.He"] = he.capitalize() if alone else name
         forms[f"{role}.him"] = him if alone else name
+        forms[f"{role}.own"] = his if alone else "the"
         forms[f"{role}.same"] = "girl" if girl else "boy"
         forms[f"{role}.other"] = "boy" if girl else "girl"
         forms[f"{role}.his"] = his if alone else f"{name}'s"
