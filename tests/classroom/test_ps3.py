@@ -362,8 +362,8 @@ class Sent:
 
 
 def submissions():
-    """A class: some who did everything right, nothing, or half of it; one third
-    of the wrong answers, each with one to every task; the right ones of another kind; and some who
+    """A class: some who did everything right, nothing, or half of it; a third of the
+    wrong answers, each with one to every task; answers in other forms; and some who
     break things, or try to."""
     nothing = dict.fromkeys(FULL, 0.0)
     yield Sent("nothing", released(), nothing)
@@ -372,6 +372,18 @@ def submissions():
     points = {name: FULL[name] if name in half else 0 for name in FULL}
     yield Sent("half", with_answers(released(), half), points)
     yield from wrong_ones()
+    for form in ("a numpy array", "nested lists", "float32"):
+        forms = {
+            name: in_another_form(name, form)
+            for name in SOLUTIONS
+            if name != "loudness"
+        }
+        number = {"a numpy array": "np.float32", "nested lists": "Decimal"}.get(
+            form, form
+        )
+        forms |= {"loudness": in_another_form("loudness", number)}
+        forms["what_followed"] += WITH_MEAN_OF
+        yield Sent(form, with_answers(released(), forms), FULL)
 
     def spoilt(student, name, source, gets, says):
         sources = SOLUTIONS | {name: f"{source}\n{SOLUTIONS[name]}"}
