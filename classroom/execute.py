@@ -35,7 +35,9 @@ from traitlets import Dict
 from classroom.cells import name_of
 from classroom.course import EMPTY
 from classroom.jail import Gone, Jail, Limits
+from classroom.names import kept_by_tests, without_magics
 from classroom.remote import Missing, Namespace
+from classroom.sent import notes_in
 
 TEXT = 20_000  # characters of a piece of output that are worth reading
 
@@ -96,7 +98,9 @@ class Examiner:
 
     def __init__(self, jail: Jail, given: Sequence[Given]) -> None:
         self.jail, self.names = jail, Namespace(jail)
-        self.trouble = ""  # with the cell that is tested now
+        self.ran: list[str] = []  # the student's cells that have not ended Python
+        self.trouble: dict[str, str] = {}  # how the cell of each answer has ended
+        self.unwritten: set[str] = set()  # answers of which there is only the stub
         self.room = jail.limits.characters
         self.tests = {cell.name: cell.source for cell in given if cell.is_test}
         for name, source in self.tests.items():
@@ -105,6 +109,8 @@ class Examiner:
             if not cell.is_test:
                 self.prepare(cell)
         self.names.share()
+        helping = [cell.source for cell in given if not cell.is_test]
+        self.names.kept = kept_by_tests(helping, self.tests.values())
 
     def prepare(self, cell: Given) -> None:
         """Run what tests build on, on this side."""
@@ -119,18 +125,21 @@ class Examiner:
 
     def outputs(self, cell: NotebookNode) -> list[NotebookNode]:
         """Run a cell, and say what it shows."""
-        name = name_of(cell)
+        name, says = name_of(cell), notes_in(cell)
+        while self.jail.can_restart:
+            self.jail.restart(self.replay)
         if name in self.tests:
-            return self.examine(name)
+            return self.examine(name, says.get("tests", ""))
         outputs = self.run(cell.source) if cell.source.strip() else []
-        if name:
-            self.trouble = trouble_in(outputs)
+        for answer in says.get("answers", []):
+            self.trouble[answer] = trouble_in(outputs)
+            self.unwritten |= {answer} if says.get("unwritten") else set()
         return outputs
 
     def run(self, source: str) -> list[NotebookNode]:
         """A cell of the student, behind the wall."""
         if self.jail.why:
-            later = "not run, because Python had ended in a cell above"
+            later = f"not run, because Python had ended above: {self.jail.why}"
             return [error_output("Ended", later)]
         try:
             answer = self.jail.ask("cell", source, self.room)
@@ -138,10 +147,27 @@ class Examiner:
             return [error_output("Ended", f"this cell has ended Python: {gone}")]
         outputs = plain_outputs(answer, self.room)
         self.room -= len(json.dumps(outputs))
+        if is_costly(trouble_in(outputs)) and self.jail.end_if_full():
+            why = f"this cell has ended Python: {self.jail.why}"
+            return [*outputs, error_output("Ended", why)]
+        self.ran.append(source)
         return outputs
 
-    def examine(self, name: str) -> list[NotebookNode]:
-        """A test, on this side; the same random numbers for every student."""
+    def replay(self) -> None:
+        """Run again what has run, after a cell or a test has ended Python.
+
+        The cell that did it is not among them. One that does it now is left out from
+        now on.
+        """
+        for number, source in enumerate(self.ran):
+            try:
+                self.jail.ask("cell", source, 0)
+            except Gone:
+                del self.ran[number]
+                return
+
+    def examine(self, name: str, answer: str = "") -> list[NotebookNode]:
+        """A test of an answer, on this side; the same random numbers for every student."""
         source, said = self.tests[name], io.StringIO()
         seed = int(hashlib.sha256(source.encode()).hexdigest()[:12], 16)
         torch.manual_seed(seed)
@@ -151,7 +177,10 @@ class Examiner:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 exec(compiled(source, name), self.names)
         except Exception as error:
-            errors = [failure(error, name, source, self.trouble)]
+            about = self.trouble.get(answer, ""), answer in self.unwritten
+            errors = [failure(error, name, source, *about)]
+            if is_costly(trouble_in(errors)):
+                self.jail.end_if_full()
         text = clipped(said.getvalue())
         prints = [new_output("stream", name="stdout", text=text)] if text else []
         return prints + errors
@@ -162,11 +191,6 @@ def compiled(source: str, name: str) -> CodeType:
     return compile(source, name, "exec", dont_inherit=True)
 
 
-def without_magics(source: str) -> str:
-    """A cell without its lines for IPython: `%matplotlib inline`, `!pip list`."""
-    return re.sub(r"(?m)^[ \t]*[%!].*$", "", source)
-
-
 def trouble_in(outputs: Sequence[NotebookNode]) -> str:
     """How a cell ended, if not well."""
     errors = [output for output in outputs if output.output_type == "error"]
@@ -174,13 +198,23 @@ def trouble_in(outputs: Sequence[NotebookNode]) -> str:
     return said[-1].split("\n")[0][:200].removesuffix(": ")
 
 
+def is_costly(trouble: str) -> bool:
+    """May what ended so have taken so much memory that nothing is left?"""
+    words = ("MemoryError", "OutOfTime", "allocate memory", "start new thread")
+    return any(word in trouble for word in words)
+
+
 def failure(
-    error: Exception, name: str, source: str, trouble: str = ""
+    error: Exception,
+    name: str,
+    source: str,
+    trouble: str = "",
+    unwritten: bool = False,
 ) -> NotebookNode:
     """What a failed test says: the message, and which line; never a hidden line.
 
     trouble: how the cell that is tested ended, if not well; the reason why a name is
-    missing.
+    missing. unwritten: there is nothing in it but the stub.
     """
     frames = traceback.extract_tb(error.__traceback__)
     number = next((f.lineno for f in frames if f.filename == name), 1)
@@ -188,14 +222,29 @@ def failure(
     markers = [line for line in lines[:number] if " HIDDEN TESTS" in line]
     hidden = bool(markers) and "BEGIN" in markers[-1]
     where = "a hidden test" if hidden else statement(source, number)
-    message = str(error) or EMPTY.get(type(error), type(error).__name__)
-    if trouble == NotImplementedError.__name__ and isinstance(error, Missing):
-        message = EMPTY[NotImplementedError]
-    elif trouble and isinstance(error, Missing):
-        message += f", because its cell ended with {trouble}"
     student = getattr(error, "lines", [])
+    message = str(error) or EMPTY.get(type(error), type(error).__name__)
+    if isinstance(error, NotImplementedError) and not str(error) and not unwritten:
+        message = left_in(student)
+    if isinstance(error, Missing) and unwritten:
+        message = EMPTY[NotImplementedError]
+    elif isinstance(error, Missing) and trouble:
+        message += f", because its cell ended with {trouble}"
     kind = type(error).__name__
     return error_output(kind, message, f"in: {where}", *student)
+
+
+def left_in(lines: Sequence[str]) -> str:
+    """What to say of an answer that raises NotImplementedError and is no bare stub.
+
+    lines: those of the student that led to it.
+    """
+    found = re.search(r", in (\w+): ", lines[-1]) if lines else None
+    who = found[1] if found else "this"
+    return (
+        f"{who} raises NotImplementedError: it is not written yet, or a line of what "
+        f"was handed out is still in it"
+    )
 
 
 def statement(source: str, number: int) -> str:
@@ -224,7 +273,8 @@ def plain_outputs(answer: Any, room: int) -> list[NotebookNode]:
     room: characters of all of them together; the first that does not fit ends it.
     """
     try:
-        outputs = [_output(*item) for item in joined(answer)]
+        whole = answer[:1] == ["error"]  # there is nothing but the reason why
+        outputs = [_output(*item) for item in joined([answer] if whole else answer)]
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
         return [error_output("Ended", "the cell sent what no cell sends")]
     sizes = accumulate(len(json.dumps(output)) for output in outputs)

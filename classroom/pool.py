@@ -18,16 +18,20 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from nbformat.v4 import new_notebook
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.converters.base import BaseConverter, NbGraderException
 
 from classroom.course import (
     Course,
+    check_folder,
     check_name,
     check_notebook,
     one_line,
     read_bytes,
 )
+from classroom.pages import plain_page
+from llm.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,21 @@ def grade(course: Course, student: str) -> None:
     if place.is_symlink() or place.parent.is_symlink():
         raise ValueError("its folder is a link")
     check_notebook(read_bytes(course.file("submitted", student)))
-    for step in (Autograde, GenerateFeedback):
-        convert(step, course, student)
+    check_folder(place)
+    convert(Autograde, course, student)
+    give_feedback(course, student)
+
+
+def give_feedback(course: Course, student: str) -> None:
+    """Write a student's page; if nbgrader cannot, one that says so: work that is
+    graded stays graded."""
+    try:
+        convert(GenerateFeedback, course, student)
+    except ValueError as error:
+        file = course.file("feedback", student)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(file, "w") as opened:
+            opened.write(plain_page(new_notebook(), {}, str(error)))
 
 
 def convert(step: type[BaseConverter], course: Course, student: str) -> None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
-from copy import deepcopy
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +18,33 @@ from nbgrader.api import Gradebook, Notebook, SourceCell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum, is_locked
 
-from classroom.cells import name_of, without_region
+from classroom.arrange import restored
+from classroom.cells import is_answer, is_test, name_of, without_region
+from classroom.sent import OURS, named_assignment
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+LOST = (
+    ": is it the notebook that was handed out? Cells that were copied into another "
+    "notebook lose their names"
+)
 
 
 class RestoreCells(NbGraderPreprocessor):
     """Takes the place of all that nbgrader does to a submission before it runs.
 
-    Cells that were lost are put back where they were, of several with one name the
-    last counts, and what the student has added stays where it is.
+    See `arrange` for which cell is which. Raises `ValueError` if the notebook is none
+    of this assignment.
     """
 
     def preprocess(
         self, nb: NotebookNode, resources: dict
     ) -> tuple[NotebookNode, dict]:
         where = resources["nbgrader"]
-        cells = restored(nb.cells, handed_out(where))
+        given = handed_out(where)
+        check_is_answer(nb, given, where)
+        cells = restored(nb.cells, given)
         for number, cell in enumerate(cells):
             cell.id = f"cell-{number}"
-            cell.source = cell.source.encode(errors="replace").decode()
         nb = NotebookNode(cells=cells, nbformat=4, nbformat_minor=5)
         nb.metadata = NotebookNode(kernelspec=NotebookNode(KERNEL))
         return nb, resources
@@ -77,49 +82,44 @@ def as_given(cell: SourceCell, notebook: Notebook) -> NotebookNode:
     return given
 
 
-def restored(
-    sent: Iterable[NotebookNode], given: dict[str, NotebookNode]
-) -> list[NotebookNode]:
-    """The sent cells, with those that were handed out as they have to be.
-
-    given: by their names, in their order.
-    """
-    sent = [(name_of(cell), cell) for cell in sent]
-    last = {name: i for i, (name, _) in enumerate(sent) if name in given}
-    cells = [
-        filled(given[name], cell) if last.get(name) == i else own(cell)
-        for i, (name, cell) in enumerate(sent)
-    ]
-    for before, name in pairwise([None, *given]):
-        if name not in last:
-            places = [i for i, cell in enumerate(cells) if name_of(cell) == before]
-            place = places[0] + 1 if before else 0
-            cells.insert(place, lost(given[name]))
-    return cells
+def check_is_answer(
+    nb: NotebookNode, given: Mapping[str, NotebookNode], where: dict
+) -> None:
+    """Raises `ValueError`, in words, if a notebook is none of this assignment."""
+    said = named_assignment(nb)
+    if said and said != where["assignment"]:
+        with Gradebook(where["db_url"]) as gradebook:
+            known = {each.name for each in gradebook.assignments}
+        if said in known:
+            raise ValueError(f"this is the notebook of {said}, another assignment")
+    if not any_came_back(nb.cells, given.values()):
+        raise ValueError(
+            f"the notebook holds no answer to {where['assignment']}{LOST}"
+        )
 
 
-def lost(given: NotebookNode) -> NotebookNode:
-    """A cell that was handed out and did not come back; an answer says so."""
-    cell = deepcopy(given)
-    if not is_locked(cell):
-        note = "This cell was missing from the notebook that was sent."
-        code = cell.cell_type == "code"
-        cell.source = f"# {note}\n{cell.source}" if code else f"*{note}*"
-    return cell
+def any_came_back(
+    sent: Iterable[NotebookNode], given: Iterable[NotebookNode]
+) -> bool:
+    """Has an answer or a test of an assignment come back by its name?"""
+    asked = {name_of(cell) for cell in given if is_answer(cell) or is_test(cell)}
+    return any(name_of(cell) in asked for cell in sent)
 
 
-def filled(given: NotebookNode, sent: NotebookNode) -> NotebookNode:
-    """The cell that was handed out, with the student's work if it has a place there."""
-    cell = deepcopy(given)
-    if not is_locked(cell):
-        cell.source = sent.source
-    return cell
+class NameAssignment(NbGraderPreprocessor):
+    """The last step of a release: the notebook says which assignment it is, which
+    cells it has, and which of those without a name are not the student's own."""
 
-
-def own(sent: NotebookNode) -> NotebookNode:
-    """A cell that the student has added; a raw one would reach browsers as it is."""
-    new = new_code_cell if sent.cell_type == "code" else new_markdown_cell
-    return new(sent.source)
+    def preprocess(
+        self, nb: NotebookNode, resources: dict
+    ) -> tuple[NotebookNode, dict]:
+        names = [name_of(cell) for cell in nb.cells if name_of(cell)]
+        says = {"assignment": resources["nbgrader"]["assignment"], "cells": names}
+        nb.metadata[OURS] = NotebookNode(says)
+        for cell in nb.cells:
+            if not name_of(cell):
+                cell.metadata[OURS] = NotebookNode(handed_out=True)
+        return nb, resources
 
 
 class HideTests(NbGraderPreprocessor):

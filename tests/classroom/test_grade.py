@@ -13,15 +13,17 @@ import sys
 import zipfile
 from pathlib import Path
 
+import guide
 import nbformat
 import pytest
 import tiny
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.converters import GenerateAssignment
 
 from classroom import pool
-from classroom.collect import collect
-from classroom.course import Course
+from classroom.cells import name_of
+from classroom.collect import Collect, collect
+from classroom.course import NOTHING_SENT, Course, Record
 from classroom.grade import Grade, limits_of
 from classroom.pool import convert, each_apart
 from classroom.report import Report
@@ -144,7 +146,7 @@ def test_feedback_lists_the_tasks_and_returns_under_the_names_it_came_with(
     tiny.submit(course, "mixed", mixed)
     collect(sent.parent, course)
     assert grade(course) == 0
-    student = "Zoé_O_Brien_12"
+    student = "Zoé O'Brien_12"
     assert table(course)[student]["sent_as"] == sent.name
     with zipfile.ZipFile(course.reports / "tiny-feedback.zip") as packed:
         assert set(packed.namelist()) == {
@@ -186,6 +188,151 @@ def test_nothing_written_is_no_common_mistake(jail, course, capsys):
     tiny.submit(course, "nothing", tiny.released(course))
     assert grade(course) == 0
     assert "most often" not in capsys.readouterr().out
+
+
+def test_an_answer_counts_wherever_it_stands_and_both_are_told(
+    jail, course, capsys
+):
+    both = new_code_cell(f"{tiny.RIGHT['double']}\n\n\n{tiny.RIGHT['Tally']}")
+    one = tiny.answered(course, why=tiny.RIGHT["why"])
+    lost = ("double", "Tally")
+    one.cells = [both, *(c for c in one.cells if name_of(c) not in lost)]
+    tiny.submit(course, "one_cell", one)
+    below = tiny.answered(course, **tiny.RIGHT)
+    number = [name_of(cell) for cell in below.cells].index("why")
+    below.cells[number].source = "YOUR ANSWER HERE"
+    below.cells.insert(number + 1, new_markdown_cell("Because."))
+    tiny.submit(course, "below", below)
+    begun = "def double(x):\n    y = 2 * x\n    raise NotImplementedError()"
+    tiny.submit(course, "begun", tiny.answered(course, double=begun))
+    assert grade(course, jobs=2) == 0
+    lines = table(course)
+    said = "double, Tally: was answered in another cell, which counts"
+    assert lines["one_cell"]["points"] == "8" and said in lines["one_cell"]["notes"]
+    assert (lines["below"]["points"], lines["below"]["to_mark"]) == ("8", "1")
+    assert lines["begun"]["points"] == "0" and lines["begun"]["notes"] == ""
+    printed = capsys.readouterr().out
+    assert "Put right before grading:\nbelow: why: was left empty, and s" in printed
+    assert f"\none_cell: {said}\n" in printed
+    for page in (course.reports / "tiny.html", course.file("feedback", "one_cell")):
+        assert said in page.read_text()
+    begun = re.sub("<[^>]+>", "", course.file("feedback", "begun").read_text())
+    assert "double raises NotImplementedError: it is not written yet, or a" in begun
+    assert begun.count(": not written yet") == 1  # only Tally is
+
+
+def test_what_is_no_answer_to_the_assignment_is_not_graded(jail, course):
+    nameless = tiny.answered(course, **tiny.RIGHT)
+    for cell in nameless.cells:
+        cell.metadata.clear()
+    tiny.submit(course, "nameless", nameless)
+    tiny.submit(course, "empty", new_notebook())
+    imports = new_code_cell("1", metadata=tiny.marks("imports", locked=True))
+    tiny.submit(course, "other", new_notebook(cells=[imports]))
+    other = tiny.source()
+    nbformat.write(other, course.folder / "source" / "next.ipynb")
+    home = course.folder / "source" / "next"
+    home.mkdir()
+    nbformat.write(tiny.source(), home / "next.ipynb")
+    following = Course(course.folder, "next")
+    convert(GenerateAssignment, following, ".")
+    tiny.submit(course, "next", tiny.released(following))
+    assert grade(course, jobs=2) == 1
+    said = (
+        "the notebook holds no answer to tiny: is it the notebook that was handed out? "
+        "Cells that were copied into another notebook lose their names"
+    )
+    for student in ("nameless", "empty", "other"):
+        line = table(course)[student]
+        assert (line["graded"], line["points"]) == ("no", "")
+        assert line["reason"] == said
+    reason = "this is the notebook of next, another assignment"
+    assert table(course)["next"]["reason"] == reason
+
+
+def test_no_points_by_defining_what_the_tests_define(jail, course):
+    """Hidden tests first, and the tests' helpers in the student's own words."""
+    source = tiny.source()
+    visible, hidden = source.cells[2:4]
+    visible.source = (
+        "assert double(3) == 6\n\n\ndef is_twice(y, x):\n    return y == x + x"
+    )
+    inside = "assert is_twice(double(4), 4)"
+    hidden.source = f"### BEGIN HIDDEN TESTS\n{inside}\n### END HIDDEN TESTS"
+    nbformat.write(source, course.file("source", "."))
+    convert(GenerateAssignment, course, ".")
+    cheat = "def double(x):\n    return 1\n\n\ndef is_twice(y, x):\n    return True"
+    for student, answer in {"cheat": cheat, "honest": tiny.RIGHT["double"]}.items():
+        work = tiny.answered(course, **tiny.RIGHT | {"double": answer})
+        work.cells[2:4] = work.cells[3:1:-1]
+        tiny.submit(course, student, work)
+    assert grade(course, jobs=2) == 0
+    assert table(course)["cheat"]["double"] == "0"
+    assert table(course)["honest"]["double"] == "5"
+    page = html.unescape(course.file("feedback", "cheat").read_text())
+    assert "the test above, which defines 'is_twice', did not get so far" in page
+
+
+PASTED = (
+    "Because ![of this](attachment:drawn.png), ![gone](attachment:gone.png), "
+    "![a file](x.png) and ![far](http://example.org/x.png)"
+)
+DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"
+    "AABJRU5ErkJggg=="
+)
+UNDRAWN = """
+from classroom.pages import FeedbackPage, Marks
+Marks.preprocess = lambda *_: 1 / 0
+"""
+UNWRITTEN = """
+from classroom.pool import GenerateFeedback
+def start(self): raise ValueError("no page today")
+GenerateFeedback.start = start
+"""
+
+
+def test_no_picture_and_no_text_costs_the_grade(jail, course):
+    sent = tiny.answered(course, **tiny.RIGHT | {"why": PASTED})
+    sent.cells[-1].attachments = {
+        "drawn.png": {"image/png": DOT},
+        "odd.svg": {"image/svg+xml": "<script>"},
+        "none.png": {"image/png": "no picture"},
+    }
+    flood = "display({'image/png': 'no', 'text/html': '<script>'}, raw=True)\n'x' * 10**7"
+    for odd in ("<div>" * 3000, "$" * 9999, "`" * 100_000, "[a](http://[)", "\0"):
+        sent.cells += [new_markdown_cell(odd), new_code_cell(f"print({odd!r})")]
+    sent.cells.append(new_code_cell(flood))
+    tiny.submit(course, "odd", sent)
+    assert grade(course) == 0
+    assert (
+        table(course)["odd"]["points"] == "8" and not table(course)["odd"]["notes"]
+    )
+    page = course.file("feedback", "odd").read_text()
+    assert f'src="data:image/png;base64,{DOT}"' in page and "<script" not in page
+    assert page.count("[a picture that is not in the notebook: ") == 3
+    graded = nbformat.read(course.file("autograded", "odd"), as_version=4)
+    (why,) = [cell for cell in graded.cells if name_of(cell) == "why"]
+    assert why.attachments == {"drawn.png": {"image/png": DOT}}  # for who marks it
+
+
+@pytest.mark.parametrize("fault", [UNDRAWN, UNWRITTEN])
+def test_a_page_that_cannot_be_drawn_leaves_the_grade(jail, course, fault):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    config = course.folder / "nbgrader_config.py"
+    config.write_text(config.read_text() + fault)
+    assert grade(course) == 0
+    assert table(course)["right"]["points"] == "8"
+    said = "the page of feedback could not be drawn, and is plain text"
+    assert table(course)["right"]["notes"] == said
+    page = course.file("feedback", "right").read_text()
+    assert "could not be drawn as usual" in page and tiny.SECRET not in page
+    if fault == UNDRAWN:
+        assert "return 2 * x" in page and "<h3>test_double: 2 of 2</h3>" in page
+        assert "(ZeroDivisionError: division by zero)" in page
+    else:
+        assert "(no page today)" in page
+    assert Report(assignment="tiny", course=course.folder)() == 0
 
 
 def test_a_fault_of_the_jail_is_no_zero(jail, course):
@@ -234,7 +381,7 @@ def test_who_cannot_be_graded_is_no_zero_and_harms_nobody(jail, course, tmp_path
     lines = table(course)
     assert lines["right"]["points"] == "8"
     assert "cannot be the name" in lines["*"]["reason"]
-    assert "not collected: lost/tiny.ipynb" in lines["lost"]["reason"]
+    assert "not collected: tiny.ipynb" in lines["lost"]["reason"]
     assert {lines[name]["points"] for name in ("*", "lost")} == {""}
 
 
@@ -278,6 +425,8 @@ def nbgrader(course: Course, *words: str) -> subprocess.CompletedProcess:
 def test_plain_nbgrader_does_the_same(jail, course):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     tiny.submit(course, "broken", b"broken")
+    (holes := course.place("submitted", "right") / "holes").touch()
+    os.truncate(holes, 1 << 40)  # nbgrader would copy a terabyte of nothing
     done = nbgrader(course, "autograde", "tiny")
     assert done.returncode == 1 and "broken" in done.stderr
     assert nbgrader(course, "generate_feedback", "tiny").returncode == 0
@@ -286,6 +435,100 @@ def test_plain_nbgrader_does_the_same(jail, course):
     lines = csv.DictReader((course.folder / "grades.csv").read_text().splitlines())
     points = {line["student"]: (line["graded"], line["points"]) for line in lines}
     assert points == {"right": ("yes", "8"), "broken": ("no", "")}
+
+
+def test_all_grades_are_one_table(jail, course):
+    """A line for each student in each assignment, under one heading."""
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    assert grade(course) == 0
+    again = course.folder / "source" / "again"
+    again.mkdir()
+    shutil.copy(course.file("source", "."), again / "again.ipynb")
+    second = Course(course.folder, "again")
+    convert(GenerateAssignment, second, ".")
+    second.save_records({"late": Record("", "", False, NOTHING_SENT)})
+    done = nbgrader(course, "export")
+    assert done.returncode == 0, done.stderr
+    assert (course.folder / "grades.csv").read_text() == (
+        "assignment,student,graded,points,of,to_mark,reason,notes,sent_as\n"
+        "again,late,no,,,,nothing sent,,\n"
+        "tiny,right,yes,8,10,1,,,\n"
+    )
+
+
+def test_what_stands_beside_a_grade(jail, course, tmp_path, capsys):
+    """A newer upload that can't be read; and that somebody has sent nothing."""
+    sent = tmp_path / "sent" / "anna"
+    sent.mkdir(parents=True)
+    nbformat.write(tiny.answered(course, **tiny.RIGHT), sent / "tiny.ipynb")
+    (tmp_path / "class.txt").write_text("anna\nbo\n")
+    options = {"assignment": "tiny", "course": course.folder}
+    options |= {"source": sent.parent, "roster": tmp_path / "class.txt"}
+    assert Collect(**options)() == 0
+    assert grade(course) == 0  # who has sent nothing is no failure of the grader
+    (sent / "tiny.ipynb").write_text("<html>please log in</html>")
+    assert Collect(**options)() == 1
+    said = (
+        "a newer upload can't be read: tiny.ipynb: it is no notebook: the file is"
+    )
+    assert grade(course) == 0  # the old grade stays
+    assert f"8 of 10, 1 to mark ({said} a web page" in capsys.readouterr().out
+    line = table(course)["anna"]
+    assert line["points"] == "8" and line["notes"].startswith(said)
+    assert table(course)["bo"]["reason"] == "nothing sent"
+    page = (course.reports / "tiny.html").read_text()
+    assert html.escape(said) in page
+
+
+def test_what_came_late_says_so_and_costs_what_the_course_takes(
+    jail, course, tmp_path
+):
+    """As the guide has it: a due date, times from the exchange, and a penalty."""
+    config = course.folder / "nbgrader_config.py"
+    config.write_text(config.read_text() + guide.python("LateSubmissionPlugin"))
+    for student, day in (("anna", "20"), ("bob", "22")):
+        sent = tmp_path / "in" / f"{student}+tiny+2026-11-{day} 06:00:00 UTC+cafe"
+        sent.mkdir(parents=True)
+        nbformat.write(tiny.answered(course, **tiny.RIGHT), sent / "tiny.ipynb")
+    due = "--duedate=2026-11-20 12:00:00 UTC"
+    done = nbgrader(course, "db", "assignment", "add", "tiny", due)
+    assert done.returncode == 0, done.stderr
+    convert(GenerateAssignment, course, ".")  # keeps the date
+    collect(tmp_path / "in", Course(course.folder, "tiny"))
+    assert grade(course, jobs=2) == 0
+    lines = table(course)
+    assert (lines["anna"]["points"], lines["anna"]["notes"]) == ("8", "")
+    assert lines["bob"]["points"] == "6.4"
+    assert lines["bob"]["notes"] == "42.0 hours late: 1.6 points less"
+
+
+def test_a_folder_too_large_is_a_reason(jail, course):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    (holes := course.place("submitted", "right") / "holes").touch()
+    os.truncate(holes, 3_000_000_000)
+    assert grade(course) == 1
+    assert table(course)["right"]["reason"] == (
+        "its folder holds 3,000 MB, more than 100 MB"
+    )
+    assert not (course.folder / "autograded").exists()
+
+
+def test_two_graders_at_once_take_turns(jail, course):
+    """Both at one assignment: the second finds all done, and nothing is torn."""
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    words = [sys.executable, "-m", "classroom.grade", "tiny", "--course"]
+    path = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [
+        subprocess.Popen([*words, str(course.folder)], env=path, **pipes)
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=300) for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    ends = sorted(out.splitlines()[-1] for out, _ in said)
+    assert ends == ["graded now: 0, as before: 1", "graded now: 1, as before: 0"]
+    waited = [err for _, err in said if "is working on tiny" in err]
+    assert len(waited) == 1 and waited[0].startswith("waiting: process ")
 
 
 @pytest.mark.parametrize(
