@@ -220,8 +220,8 @@ def read_bytes(file: Path, most: int = MOST_BYTES) -> bytes:
     return data
 
 
-def check_notebook(data: bytes) -> None:
-    """Raises `ValueError`, in words, unless this is a notebook we can work with.
+def check_notebook(data: bytes) -> dict:
+    """What is in a notebook. Raises `ValueError`, in words, unless we can work with it.
 
     Only what we use is looked at; how much time that takes is bounded by the size.
     """
@@ -238,6 +238,7 @@ def check_notebook(data: bytes) -> None:
         raise ValueError("it is a notebook without a list of cells")
     for number, cell in enumerate(cells, 1):
         _check_cell(number, cell)
+    return notebook
 
 
 def _parsed(data: bytes) -> Any:
@@ -245,12 +246,17 @@ def _parsed(data: bytes) -> Any:
         text = data.decode("utf-8-sig")
         if _depth(text) > DEEPEST:
             raise ValueError(f"it is no notebook: nested more than {DEEPEST} deep")
-        return json.loads(text)
+        return json.loads(text, parse_int=_number)
     except UnicodeDecodeError:
         raise ValueError("it is no notebook: not even text in UTF-8") from None
     except json.JSONDecodeError as error:
         line = error.lineno
         raise ValueError(f"it is no notebook: no JSON in line {line}") from None
+
+
+def _number(digits: str) -> int | float:
+    """A whole number; Python refuses to read one of thousands of digits as such."""
+    return int(digits) if len(digits) < 100 else float(digits)
 
 
 def _depth(text: str) -> int:
@@ -265,9 +271,9 @@ def _check_cell(number: int, cell: Any) -> None:
         raise ValueError(f"its cell {number} is no cell")
     if cell.get("cell_type") not in ("code", "markdown", "raw"):
         raise ValueError(f"its cell {number} is neither code nor text")
-    source = cell.get("source")
+    source = cell.get("source") or ""
     lines = source if isinstance(source, list) else [source]
     if not all(isinstance(line, str) for line in lines):
         raise ValueError(f"its cell {number} has no source")
-    if not isinstance(cell.get("metadata", {}), dict):
+    if not isinstance(cell.get("metadata"), dict | None):
         raise ValueError(f"its cell {number} has no proper metadata")
