@@ -1,11 +1,11 @@
-"""The routes of `llm.linear` beside `F.linear`.
+"""The routes of `llm.fast.linear` beside `F.linear`.
 
     python benchmarks/bench_linear.py [--runs 9]
 
 Each product is taken with as many different matrices as fill 60 MB, so that none
 waits in the nearest cache, as in a model. The calls take turns; the numbers are
 medians: microseconds, and the time of `F.linear` divided by that of the route that
-`llm.linear` takes. With a gradient, the backward pass is part of the time; by
+`llm.fast.linear` takes. With a gradient, the backward pass is part of the time; by
 columns, the copy of the matrix is not.
 """
 
@@ -20,20 +20,20 @@ import torch.nn.functional as F
 from torch import Tensor
 from turns import in_turns
 
-from llm.linear import LARGE, Linear, by_columns
+from llm.fast.linear import LARGE, FastLinear, by_columns
 
 BYTES = 60_000_000
 ROWS = (1, 16, 128, 2048)
 SIZES = ((128, 384), (128, 2048), (384, 384), (384, 1536), (1536, 384))
 Call = Callable[[Tensor], Tensor]
-WAYS: dict[str, Callable[[Linear], Call]] = {
+WAYS: dict[str, Callable[[FastLinear], Call]] = {
     "with gradient": lambda part: part,
     "forward": lambda part: part,
     "by columns": by_columns,
 }
 
 
-def theirs(part: Linear) -> Call:
+def theirs(part: FastLinear) -> Call:
     return partial(F.linear, weight=part.weight)
 
 
@@ -47,7 +47,7 @@ def through(calls: list[Call], x: Tensor) -> None:
 
 def row(n_rows: int, n_in: int, n_out: int, way: str, runs: int) -> None:
     count = max(2, BYTES // (4 * n_in * n_out)) if n_rows < 128 else 4
-    parts = [Linear(n_in, n_out, bias=False) for _ in range(count)]
+    parts = [FastLinear(n_in, n_out, bias=False) for _ in range(count)]
     x = torch.randn(n_rows, n_in, requires_grad=way == "with gradient")
     with torch.set_grad_enabled(way == "with gradient"):
         contest = {"ours": WAYS[way], "theirs": theirs}

@@ -23,10 +23,11 @@ from turns import Call, in_turns
 from llm.corpora import load_text, prose
 from llm.count import forward_flops
 from llm.data import Batches
+from llm.fast.functions import cross_entropy
+from llm.fast.linear import linear
 from llm.generate import CachedReader, greedy, new_tokens
 from llm.layers import swiglu_width
-from llm.linear import linear
-from llm.model import GPT, GPTConfig, build, next_token_loss
+from llm.model import GPT, GPTConfig, build
 from llm.tokenizers import BPETokenizer
 
 NEW_TOKENS = 100
@@ -106,7 +107,7 @@ def contest(
     name = f"{config.architecture}, {config.n_layers} x {config.d_model}"
     times = in_turns(
         runs,
-        ours=update(ours, lambda: next_token_loss(ours(x), y)),
+        ours=update(ours, lambda: cross_entropy(ours(x), y)),
         theirs=update(theirs, lambda: theirs(input_ids=x, labels=x).loss),
     )
     flops = 3 * len(x) * forward_flops(config, x.shape[1])

@@ -3,16 +3,20 @@ submission."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
 import stat
+import sys
+import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +28,22 @@ from llm.files import atomic_write
 
 CONFIG = "nbgrader_config.py"
 MOST_BYTES = 10_000_000
+# What a submission may hold beside its notebook, where a folder was copied as it came.
+MOST_FOLDER_BYTES = 100_000_000
+MOST_FILES = 1000
+# What a notebook may hold: a page with more takes minutes to draw, and to open.
+MOST_CELLS = 500
+MOST_CHARACTERS = 300_000
 DEEPEST = 100
+NOTHING_SENT = "nothing sent"
 # What a test says that fails without a word.
 EMPTY = {
     AssertionError: "this does not hold",
     NotImplementedError: "not written yet",
 }
-NAME = re.compile(r"\w[\w.@-]{0,63}")
+# Of a name, what stays as it is in the name of a folder, a page and an address.
+PLAIN = " '’.,_@()-"
+LONGEST = 200  # bytes of such a name; file systems end at 255
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,18 @@ class Record:
     # Why it was not graded, in words.
     reason: str = ""
     seconds: float = 0.0
+    # From where it was to be collected, if there was nothing to take.
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """How a student's work came, where it was collected."""
+
+    # The name of the folder or file, as the learning platform gave it.
+    sent_as: str
+    # What a teacher has to know beside the grade; empty, most of the time.
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,17 +163,56 @@ class Course:
         saved = json.loads(file.read_text(encoding="utf-8"))
         return {student: Record(**values) for student, values in saved.items()}
 
+    def arrivals(self) -> dict[str, Arrival]:
+        """How each student's work came, where it was collected."""
+        file = self.reports / f"{self.assignment}.senders.json"
+        if not file.exists():
+            return {}
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        return {student: Arrival(**values) for student, values in saved.items()}
+
     def senders(self) -> dict[str, str]:
         """The name under which each student's work came, where it was collected."""
-        file = self.reports / f"{self.assignment}.senders.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return {student: how.sent_as for student, how in self.arrivals().items()}
 
-    def save_senders(self, senders: dict[str, str]) -> None:
-        self._save(f"{self.assignment}.senders.json", senders)
+    def notes(self) -> dict[str, str]:
+        """What stands beside the grades of those of whom there is something to say."""
+        found = self.arrivals().items()
+        return {student: how.note for student, how in found if how.note}
+
+    def save_arrivals(self, arrivals: dict[str, Arrival]) -> None:
+        values = {
+            student: asdict(arrivals[student]) for student in sorted(arrivals)
+        }
+        self._save(f"{self.assignment}.senders.json", values)
 
     def save_records(self, records: dict[str, Record]) -> None:
         values = {student: asdict(records[student]) for student in sorted(records)}
         self._save(f"{self.assignment}.json", values)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let nobody else collect, grade or report this assignment meanwhile.
+
+        Whoever comes second says so and waits. A process that ends, however it
+        ends, lets the next one in.
+        """
+        self.reports.mkdir(exist_ok=True)
+        with open(self.reports / f".{self.assignment}.lock", "a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                who = file.read().strip() or "unknown"
+                print(
+                    f"waiting: process {who} is working on {self.assignment}",
+                    file=sys.stderr,
+                )
+                fcntl.flock(file, fcntl.LOCK_EX)
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
 
     def _save(self, name: str, values: dict) -> None:
         self.reports.mkdir(exist_ok=True)
@@ -163,7 +227,7 @@ def one_line(text: str) -> str:
 
 
 def not_collected(records: dict[str, Record]) -> list[str]:
-    """Those who have sent something that nobody could take."""
+    """Those of whom there is no notebook: it could not be taken, or nothing came."""
     return [student for student, record in records.items() if not record.submission]
 
 
@@ -171,25 +235,95 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
+# --- Names that strangers have ------------------------------------------------------
+
+
+def student_id(name: str) -> str:
+    """The name of a student as that of a folder; no two names have the same.
+
+    Letters of any script with their marks, digits, and what is in `PLAIN` stay as
+    they are; any other character is written as `~` and its bytes in hexadecimal, and
+    so is what should not begin or end a name. What Unicode can spell in two ways (é
+    as one character, or as e and an accent) is one name.
+
+    >>> student_id("Zoë O'Brien_12"), student_id("a/b"), student_id("-a ")
+    ("Zoë O'Brien_12", 'a~2Fb', '~2Da~20')
+    """
+    name = unicodedata.normalize("NFC", name)
+    return "".join(
+        c if _stays(c, i, name) else _escaped(c) for i, c in enumerate(name)
+    )
+
+
+def _stays(c: str, i: int, name: str) -> bool:
+    kind = unicodedata.category(c)[0]
+    if kind == "M":
+        return i > 0 and unicodedata.category(name[i - 1])[0] in "LM"
+    if kind in "LN":
+        return True
+    return c in PLAIN and i > 0 and (c != " " or i < len(name) - 1)
+
+
+def _escaped(c: str) -> str:
+    return "".join(f"~{byte:02X}" for byte in c.encode(errors="surrogatepass"))
+
+
+def _unescaped(found: re.Match) -> str:
+    data = bytes.fromhex(found[0].replace("~", ""))
+    return data.decode(errors="surrogatepass")
+
+
+def check_name(student: str) -> None:
+    """Raises `ValueError` unless this is what `student_id` makes of some name."""
+    try:
+        name = re.sub(r"(~[0-9A-F]{2})+", _unescaped, student)
+    except UnicodeDecodeError:
+        name = ""
+    if not name or student_id(name) != unicodedata.normalize("NFC", student):
+        raise ValueError(
+            f"{student!r} cannot be the name of a student: use letters, digits, "
+            f"spaces and . , _ - @ ' ( ), a letter or digit first"
+        )
+    if (size := len(student.encode())) > LONGEST:
+        raise ValueError(
+            f"the name {student[:20]!r}… is too long: {size} bytes, at most {LONGEST}"
+        )
+
+
 # --- Files that strangers have written ---------------------------------------------
 
 
 def fingerprint(folder: Path) -> str:
-    """What tells what lies in a folder from everything else; links are not followed."""
+    """What tells what lies in a folder from everything else; links are not followed.
+
+    Of a file that is too large to be graded only size and time are looked at, and
+    of too many files only the first: a file of a terabyte with nothing in it would
+    take hours.
+    """
     parts = []
-    for file in sorted(_regular_files(folder)):
-        with open(file, "rb") as opened:
-            content = hashlib.file_digest(opened, "sha256").hexdigest()
+    for file in sorted(islice(_regular_files(folder), MOST_FILES + 1)):
+        about = file.lstat()
+        if about.st_size > MOST_BYTES:
+            content = f"{about.st_size} {about.st_mtime_ns}"
+        else:
+            content = hashlib.sha256(read_bytes(file)).hexdigest()
         parts.append((str(file.relative_to(folder)), content))
     return digest(json.dumps(parts).encode())
 
 
-def check_name(student: str) -> None:
-    """Raises `ValueError` unless a name can be that of a folder, everywhere."""
-    if not NAME.fullmatch(student):
+def check_folder(folder: Path) -> None:
+    """Raises `ValueError` if a submission is too large to be copied.
+
+    The sizes are those that the files claim: a copy of a file with holes has none.
+    """
+    files = list(islice(_regular_files(folder), MOST_FILES + 1))
+    if len(files) > MOST_FILES:
+        raise ValueError(f"its folder holds more than {MOST_FILES:,} files")
+    size = sum(file.lstat().st_size for file in files)
+    if size > MOST_FOLDER_BYTES:
         raise ValueError(
-            f"{student!r} cannot be the name of a student: use up to 64 letters, "
-            f"digits, and . _ - @, a letter or digit first"
+            f"its folder holds {size / 1e6:,.0f} MB, more than "
+            f"{MOST_FOLDER_BYTES / 1e6:g} MB"
         )
 
 
@@ -225,6 +359,7 @@ def check_notebook(data: bytes) -> dict:
 
     Only what we use is looked at; how much time that takes is bounded by the size.
     """
+    check_kind(data)
     notebook = _parsed(data)
     if not isinstance(notebook, dict) or "nbformat" not in notebook:
         raise ValueError("it is JSON, but no notebook")
@@ -236,9 +371,48 @@ def check_notebook(data: bytes) -> dict:
     cells = notebook.get("cells")
     if not isinstance(cells, list):
         raise ValueError("it is a notebook without a list of cells")
+    if len(cells) > MOST_CELLS:
+        raise ValueError(f"it has {len(cells):,} cells, more than {MOST_CELLS:,}")
     for number, cell in enumerate(cells, 1):
         _check_cell(number, cell)
+    if (size := sum(map(_length, cells))) > MOST_CHARACTERS:
+        raise ValueError(
+            f"its cells hold {size:,} characters, outputs not counted, more than "
+            f"{MOST_CHARACTERS:,}"
+        )
     return notebook
+
+
+def _length(cell: dict) -> int:
+    """Characters of a cell's source; pictures that Colab writes into it not counted."""
+    source = "".join(cell.get("source") or "")
+    return len(re.sub(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]*", "", source))
+
+
+def check_kind(data: bytes) -> None:
+    """Raises `ValueError`, in words, if this is plainly a file of another kind."""
+    if not data.strip(b"\0 \t\r\n"):
+        raise ValueError("it is no notebook: the file is empty")
+    for start, kind in KINDS.items():
+        if data.lstrip()[: len(start)].lower() == start.lower():
+            raise ValueError(f"it is no notebook: the file is {kind}")
+
+
+# How files of other kinds begin that get the name of a notebook by mistake.
+KINDS = {
+    b"PK\x03\x04": "a zip, or an office document",
+    b"%PDF": "a PDF",
+    b"<!doctype html": "a web page, saved in place of the notebook",
+    b"<html": "a web page, saved in place of the notebook",
+    b"version https://git-lfs": "a pointer of Git LFS, and the notebook elsewhere",
+    b"\x1f\x8b": "compressed (gzip)",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\xff\xfe": "text in UTF-16: open it in JupyterLab and save it again",
+    b"\xfe\xff": "text in UTF-16: open it in JupyterLab and save it again",
+}
 
 
 def _parsed(data: bytes) -> Any:
@@ -246,17 +420,22 @@ def _parsed(data: bytes) -> Any:
         text = data.decode("utf-8-sig")
         if _depth(text) > DEEPEST:
             raise ValueError(f"it is no notebook: nested more than {DEEPEST} deep")
-        return json.loads(text, parse_int=_number)
+        return json.loads(text, parse_int=_integer)
     except UnicodeDecodeError:
         raise ValueError("it is no notebook: not even text in UTF-8") from None
     except json.JSONDecodeError as error:
-        line = error.lineno
-        raise ValueError(f"it is no notebook: no JSON in line {line}") from None
+        number, line = error.lineno, text.split("\n")[error.lineno - 1]
+        raise ValueError(
+            f"it is no notebook: no JSON in line {number}: {line[:40]!r}"
+        ) from None
 
 
-def _number(digits: str) -> int | float:
-    """A whole number; Python refuses to read one of thousands of digits as such."""
-    return int(digits) if len(digits) < 100 else float(digits)
+def _integer(digits: str) -> int:
+    if len(digits) > 1000:
+        raise ValueError(
+            f"it is no notebook: it has a number of {len(digits)} digits"
+        )
+    return int(digits)
 
 
 def _depth(text: str) -> int:

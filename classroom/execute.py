@@ -98,6 +98,7 @@ class Examiner:
 
     def __init__(self, jail: Jail, given: Sequence[Given]) -> None:
         self.jail, self.names = jail, Namespace(jail)
+        self.ran: list[str] = []  # the student's cells that have not ended Python
         self.trouble: dict[str, str] = {}  # how the cell of each answer has ended
         self.unwritten: set[str] = set()  # answers of which there is only the stub
         self.room = jail.limits.characters
@@ -125,6 +126,8 @@ class Examiner:
     def outputs(self, cell: NotebookNode) -> list[NotebookNode]:
         """Run a cell, and say what it shows."""
         name, says = name_of(cell), notes_in(cell)
+        while self.jail.can_restart:
+            self.jail.restart(self.replay)
         if name in self.tests:
             return self.examine(name, says.get("tests", ""))
         outputs = self.run(cell.source) if cell.source.strip() else []
@@ -136,7 +139,7 @@ class Examiner:
     def run(self, source: str) -> list[NotebookNode]:
         """A cell of the student, behind the wall."""
         if self.jail.why:
-            later = "not run, because Python had ended in a cell above"
+            later = f"not run, because Python had ended above: {self.jail.why}"
             return [error_output("Ended", later)]
         try:
             answer = self.jail.ask("cell", source, self.room)
@@ -144,7 +147,24 @@ class Examiner:
             return [error_output("Ended", f"this cell has ended Python: {gone}")]
         outputs = plain_outputs(answer, self.room)
         self.room -= len(json.dumps(outputs))
+        if is_costly(trouble_in(outputs)) and self.jail.end_if_full():
+            why = f"this cell has ended Python: {self.jail.why}"
+            return [*outputs, error_output("Ended", why)]
+        self.ran.append(source)
         return outputs
+
+    def replay(self) -> None:
+        """Run again what has run, after a cell or a test has ended Python.
+
+        The cell that did it is not among them. One that does it now is left out from
+        now on.
+        """
+        for number, source in enumerate(self.ran):
+            try:
+                self.jail.ask("cell", source, 0)
+            except Gone:
+                del self.ran[number]
+                return
 
     def examine(self, name: str, answer: str = "") -> list[NotebookNode]:
         """A test of an answer, on this side; the same random numbers for every student."""
@@ -159,6 +179,8 @@ class Examiner:
         except Exception as error:
             about = self.trouble.get(answer, ""), answer in self.unwritten
             errors = [failure(error, name, source, *about)]
+            if is_costly(trouble_in(errors)):
+                self.jail.end_if_full()
         text = clipped(said.getvalue())
         prints = [new_output("stream", name="stdout", text=text)] if text else []
         return prints + errors
@@ -174,6 +196,12 @@ def trouble_in(outputs: Sequence[NotebookNode]) -> str:
     errors = [output for output in outputs if output.output_type == "error"]
     said = [f"{error.ename}: {error.evalue}" for error in errors] or [""]
     return said[-1].split("\n")[0][:200].removesuffix(": ")
+
+
+def is_costly(trouble: str) -> bool:
+    """May what ended so have taken so much memory that nothing is left?"""
+    words = ("MemoryError", "OutOfTime", "allocate memory", "start new thread")
+    return any(word in trouble for word in words)
 
 
 def failure(
@@ -241,7 +269,8 @@ def plain_outputs(answer: Any, room: int) -> list[NotebookNode]:
     room: characters of all of them together; the first that does not fit ends it.
     """
     try:
-        outputs = [_output(*item) for item in joined(answer)]
+        whole = answer[:1] == ["error"]  # there is nothing but the reason why
+        outputs = [_output(*item) for item in joined([answer] if whole else answer)]
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
         return [error_output("Ended", "the cell sent what no cell sends")]
     sizes = accumulate(len(json.dumps(output)) for output in outputs)

@@ -17,7 +17,13 @@ from tqdm import tqdm
 
 from classroom.cells import name_of, read
 from classroom.commands import run
-from classroom.course import Course, Record, fingerprint, not_collected
+from classroom.course import (
+    NOTHING_SENT,
+    Course,
+    Record,
+    fingerprint,
+    not_collected,
+)
 from classroom.jail import Limits, check_jail
 from classroom.pool import each_apart
 from classroom.report import write_reports
@@ -50,17 +56,23 @@ class Grade:
         if self.jobs < 1:
             raise ValueError(f"jobs={self.jobs} must be at least 1")
         course = Course(self.course, self.assignment)
+        with course.alone():
+            return self.grade(course)
+
+    def grade(self, course: Course) -> int:
+        """As the command; raises `ValueError` if nothing can be graded at all."""
         version, limits = course.version(), limits_of(course)
         check_jail(course.folder, limits)
         if changed := unreleased(course):
             print(f"note: {changed}", file=sys.stderr)
         students = chosen(course, self.student)
         due = self.due(course, students, version)
-        grade_all(course, due, self.jobs, limits.total_seconds + PATIENCE)
+        grade_all(course, due, self.jobs, limits.longest_seconds + PATIENCE)
         print(write_reports(course))
         print(f"graded now: {len(due)}, as before: {len(students) - len(due)}")
         records = course.records()
         wanted = [*students, *([] if self.student else not_collected(records))]
+        wanted = [s for s in wanted if records[s].reason != NOTHING_SENT]
         return int(not all(records[student].graded for student in wanted))
 
     def due(

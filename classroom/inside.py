@@ -1,26 +1,31 @@
 """What runs behind the wall: a Python that runs a student's cells and answers.
 
 It is started by `jail`, reads one JSON request a line on its standard input, which
-is a socket, and writes one JSON answer a line to the same. The student's code lives
-in the same process and may change all of this: nothing that is said here is
-believed on the other side, and nothing here is a secret.
+is a socket, and writes one JSON answer a line to the same. Whatever an answer is –
+too large, too deep, of a class whose methods fail – something is answered. The
+student's code lives in the same process and may change all of this: nothing that is
+said here is believed on the other side, and nothing here is a secret.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import itertools
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import stack_data  # noqa: F401  (IPython would look for it when memory is short)
 import torch
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -29,6 +34,10 @@ from traitlets import Type
 from traitlets.config import Config
 
 from classroom.wire import pack, unpack
+
+MEGABYTE = 1 << 20
+MARGIN = 64 * MEGABYTE  # of memory: for the processes around this one
+RESERVE = 32 * MEGABYTE  # to say in words that there is no memory
 
 
 class OutOfTime(BaseException):
@@ -73,7 +82,7 @@ class Publisher(DisplayPublisher):
     """What `display(...)` and plots show."""
 
     def publish(self, data: dict, metadata: object = None, **_: object) -> None:
-        self.shell.keep("display", data)
+        self.shell.keep("display", _seen(data))
 
 
 class LastValue(DisplayHook):
@@ -83,7 +92,16 @@ class LastValue(DisplayHook):
         """No prompt."""
 
     def write_format_data(self, format_dict: dict, md_dict: object = None) -> None:
-        self.shell.keep("display", format_dict)
+        self.shell.keep("display", _seen(format_dict))
+
+
+def _seen(data: dict) -> dict:
+    """What the other side looks at, as text, whatever a cell has put there."""
+    return {
+        kind: str(data[kind])
+        for kind in ("text/plain", "image/png")
+        if kind in data
+    }
 
 
 class Shell(InteractiveShell):
@@ -101,8 +119,20 @@ class Shell(InteractiveShell):
             Stream(n, self.keep) for n in ("stdout", "stderr")
         )
         with at_most(seconds):
-            self.run_cell(source, store_history=True)
+            result = self.run_cell(source, store_history=True)
+        if result.error_in_exec:
+            result.error_in_exec = None
+            self.forget_error()
         return self.kept
+
+    def forget_error(self) -> None:
+        """What failed may hold much memory by the names of its functions."""
+        tables = (self.InteractiveTB, self.SyntaxTB)
+        for table in tables:
+            table.etype = table.evalue = table.tb = None
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            vars(sys).pop(name, None)
+        gc.collect()
 
     def ask_exit(self) -> None:
         """A notebook does not end because a cell says `exit()`."""
@@ -113,15 +143,20 @@ class Shell(InteractiveShell):
     def keep(self, kind: str, *content: Any) -> None:
         if kind == "stream":
             content = (content[0], content[1][: max(self.room, 0)])
-        size = len(json.dumps(content, default=str))
+        size = len(json.dumps(content))
         self.room -= size
         if self.room > 0 or kind == "error":
             self.kept.append([kind, *content])
 
+    def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+        with reserve():
+            super().showtraceback(*args, **kwargs)
+
     def _showtraceback(self, etype: type, evalue: object, stb: Any) -> None:
         lines = stb if isinstance(stb, list) else str(stb).splitlines()
         lines = [line for line in lines if __file__ not in line]
-        self.keep("error", etype.__name__, str(evalue)[:2000], lines[-50:])
+        lines = [str(line)[:2000] for line in lines[-50:]]
+        self.keep("error", etype.__name__, _said(evalue)[:2000], lines)
 
 
 def new_shell() -> Shell:
@@ -156,15 +191,12 @@ class Responder:
         self, seconds: float, action: str, seed: int, *operands: Any
     ) -> list:
         """`["ok", value]`, or `["error", type, message, lines of the student]`."""
-        try:
-            args, kwargs = unpack(["tuple", operands], self.resolve)
-            torch.manual_seed(seed)
-            random.seed(seed)
-            with at_most(seconds):
-                result = ACTIONS[action](self.names, *args, **kwargs)
-                return ["ok", pack(result, self.refer)]
-        except BaseException as error:  # whatever it is, the tests want to know
-            return ["error", type(error).__name__, str(error)[:500], _where(error)]
+        args, kwargs = unpack(["tuple", operands], self.resolve)
+        torch.manual_seed(seed)
+        random.seed(seed)
+        with at_most(seconds):
+            result = ACTIONS[action](self.names, *args, **kwargs)
+            return ["ok", pack(result, self.refer)]
 
 
 ACTIONS: dict[str, Callable[..., Any]] = {
@@ -184,31 +216,84 @@ def _where(error: BaseException) -> list[str]:
     return [f"line {f.lineno}, in {f.name}: {f.line}"[:200] for f in own[-5:]]
 
 
+def _failure(error: BaseException) -> list:
+    """`["error", type, message, lines]`, whatever the student's class of error does."""
+    return ["error", type(error).__name__, _said(error)[:500], _where(error)]
+
+
+def _said(error: object) -> str:
+    try:
+        return str(error)
+    except BaseException as worse:
+        return f"its message cannot be shown: {type(worse).__name__}"
+
+
 # --- The conversation ------------------------------------------------------------------
 
 
-def main() -> None:
-    """Answer until nobody asks any more."""
+def main(megabytes: int, answer_megabytes: int) -> None:
+    """Answer until nobody asks any more.
+
+    megabytes: the memory of all processes. answer_megabytes: the size of an answer.
+    """
     channel = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
+    limit_memory(megabytes)
     sys.path.insert(0, os.getcwd())  # the assignment's own modules
     shell = new_shell()
     responder = Responder(shell.user_ns)
     handlers = {"cell": shell.run, "ask": responder.answer}
+    most, me = answer_megabytes * MEGABYTE, os.getpid()
     channel.sendall(b'"ready"\n')
     for line in channel.makefile("rb"):
         kind, *rest = json.loads(line)
-        channel.sendall(json.dumps(_handled(handlers[kind], rest)).encode() + b"\n")
+        answer = _answered(handlers[kind], rest, most)
+        if os.getpid() != me:  # a cell has called `fork`, and its copy comes back
+            os._exit(0)
+        channel.sendall(answer + b"\n")
 
 
-def _handled(handler: Callable[..., list], rest: list) -> list:
+def limit_memory(megabytes: int) -> None:
+    """Let the address space grow by what is left below the limit of the monitor.
+
+    So one process that asks for too much gets a `MemoryError`, in the line that
+    asks, and is not ended.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    values = dict(line.split(":") for line in lines if line.endswith(" kB"))
+    size, own = (1024 * int(values[n].split()[0]) for n in ("VmSize", "RssAnon"))
+    most = size + max(megabytes * MEGABYTE - own - MARGIN, MARGIN)
+    resource.setrlimit(resource.RLIMIT_AS, (most - RESERVE, most))
+
+
+@contextmanager
+def reserve() -> Iterator[None]:
+    """Use what was kept back of the memory, for an error that must be told."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     try:
-        return handler(*rest)
-    except OutOfTime as late:  # the alarm rang between two lines of ours
-        return ["error", "OutOfTime", str(late), []]
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _answered(handler: Callable[..., list], rest: list, most: int) -> bytes:
+    """An answer in JSON: what the handler returns, or why there is none."""
+    try:
+        data = json.dumps(handler(*rest)).encode()
+        if len(data) <= most:
+            return data
+        too_long = f"the answer is larger than {most // MEGABYTE} MB"
+        return json.dumps(["error", "ValueError", too_long, []]).encode()
+    except BaseException as error:  # whatever it is, the tests want to know
+        try:
+            with reserve():
+                return json.dumps(_failure(error)).encode()
+        except BaseException:
+            return b'["error", "Exception", "it cannot be shown", []]'
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

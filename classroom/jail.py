@@ -2,15 +2,17 @@
 
 Behind it there is a Python, with the libraries, the data files of the assignment
 and two small folders in memory that go with it: no network, no other process, no
-environment, no file of the course. What a process may take is limited inside
-(`prlimit`), what all of them take together is watched from here, and whoever takes
-more is ended. Linux only: elsewhere, grade in a container.
+environment, no file of the course, and no system call that leads out another way
+(`seccomp`). What a process may take is limited inside, what all of them take
+together is watched from here (`monitor`), and whoever takes more is ended. Linux
+only: elsewhere, grade in a container.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import random
 import shutil
 import signal
@@ -20,16 +22,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import psutil
-
 import llm
+from classroom.monitor import addresses_left, used_by
+from classroom.seccomp import MACHINES, descriptor
 
 HERE = Path(__file__).parent
 INSIDE = "/jail"  # where this package lies behind the wall
@@ -65,9 +67,10 @@ class Limits:
 
     # Seconds for one cell, and for one answer to the tests.
     cell_seconds: float = 30
-    # Seconds for the whole notebook, tests included.
+    # Seconds for the whole notebook, tests included; and as many once more for
+    # starting again what its author's code has ended.
     total_seconds: float = 300
-    # Memory of all its processes together.
+    # Memory of all its processes together, and of the files it writes.
     megabytes: int = 4096
     # Processes at a time.
     processes: int = 32
@@ -75,6 +78,8 @@ class Limits:
     disk_megabytes: int = 256
     # Files in these two folders.
     files: int = 20_000
+    # Files and sockets that all of its processes together have open.
+    handles: int = 2048
     # Characters of output that are kept of a notebook, pictures included.
     characters: int = 5_000_000
     # Size of an answer; a longer one is not read.
@@ -82,15 +87,22 @@ class Limits:
     # Processors it may keep busy, on average, after its first ten seconds.
     processors: float = 1.5
 
+    @property
+    def longest_seconds(self) -> float:
+        """Seconds after which it is over, whatever it has done."""
+        return 2 * self.total_seconds
+
 
 # --- The command ---------------------------------------------------------------------
 
 
-def command(folder: Path, limits: Limits, program: Sequence[str]) -> list[str]:
+def command(
+    folder: Path, limits: Limits, program: Sequence[str], calls: int
+) -> list[str]:
     """The command line that runs a program behind the wall.
 
     folder: its files are there to be read, notebooks and links excepted; a notebook
-    holds the hidden tests.
+    holds the hidden tests. calls: the file descriptor of `seccomp.descriptor`.
     """
     lower, drop = _privileges()
     made = {"/tmp", WORK}
@@ -101,7 +113,8 @@ def command(folder: Path, limits: Limits, program: Sequence[str]) -> list[str]:
     binds = [word for file, name in shown for word in _bind(file, name, made)]
     start = ["bwrap", *lower, "--die-with-parent", "--new-session", "--clearenv"]
     return [
-        *(*start, *_environment(), *_system(), *_writable(limits), *binds),
+        *(*start, "--seccomp", str(calls)),
+        *(*_environment(), *_system(), *_writable(limits), *binds),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK, "--"),
         *(*drop, *_rlimits(limits), *program),
     ]
@@ -153,11 +166,16 @@ def _environment() -> list[str]:
     }
     names = ("OMP", "OPENBLAS", "MKL")
     values |= {f"{name}_NUM_THREADS": "1" for name in names}
+    values["MALLOC_ARENA_MAX"] = "2"  # each reserves addresses, which are limited
     return [w for name, value in values.items() for w in ("--setenv", name, value)]
 
 
 def _system() -> list[str]:
-    """/usr to read, and the short names that lead there; /proc and /dev of its own."""
+    """/usr to read, and the short names that lead there; /proc and /dev of its own.
+
+    What /proc says of keys is not: it names those of whoever grades. Memory mapped
+    from /dev/zero is nobody's once it is in no process's table.
+    """
     words = ["--ro-bind", "/usr", "/usr"]
     for name in ("/bin", "/lib", "/lib64"):
         if os.path.islink(name):
@@ -165,7 +183,12 @@ def _system() -> list[str]:
         elif os.path.isdir(name):
             words += ["--ro-bind", name, name]
     proc = ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
-    return [*words, *proc, "--dev", "/dev"]
+    there = [name for name in HIDDEN if os.path.exists(name)]
+    masks = [w for name in there for w in ("--dev-bind", "/dev/null", name)]
+    return [*words, *proc, "--dev", "/dev", *masks]
+
+
+HIDDEN = ("/proc/keys", "/proc/key-users", "/dev/zero")
 
 
 def _writable(limits: Limits) -> list[str]:
@@ -177,10 +200,9 @@ def _writable(limits: Limits) -> list[str]:
 
 
 def _rlimits(limits: Limits) -> list[str]:
-    """Limits of each process; many processes are the watchman's business."""
+    """Limits of each process; of many processes see `_excess`, of memory `inside`."""
     return [
         "prlimit",
-        f"--as={2 * limits.megabytes * MEGABYTE + 4096 * MEGABYTE}",
         f"--cpu={int(limits.total_seconds) + 10}",
         f"--fsize={limits.disk_megabytes * MEGABYTE}",
         *("--nproc=256", "--nofile=1024", "--core=0"),
@@ -229,10 +251,22 @@ def check_jail(course: Path, limits: Limits | None = None) -> None:
     for name in ("bwrap", "prlimit", "setpriv"):
         if not shutil.which(name):
             raise NoJail(f"there is no {name} here\n{REMEDY}")
+    if platform.machine() not in MACHINES:
+        known = " and ".join(MACHINES)
+        raise NoJail(
+            f"it knows system calls of {known}, not of {platform.machine()}"
+        )
     with tempfile.TemporaryDirectory() as empty:
-        wall = command(Path(empty), limits or Limits(), [sys.executable, "-c", ""])
+        program = [sys.executable, "-c", ""]
         try:
-            done = subprocess.run(wall, capture_output=True, text=True, timeout=60)
+            with descriptor() as calls:
+                done = subprocess.run(
+                    command(Path(empty), limits or Limits(), program, calls),
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    pass_fds=[calls],
+                )
         except subprocess.TimeoutExpired:
             raise NoJail(
                 "it did not start in a minute; is this machine busy?"
@@ -255,24 +289,34 @@ class Jail:
     """
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        self.limits, self.why, self.rest = limits, "", b""
+        self.folder, self.limits = folder, limits
         self.fault = ""  # what went wrong with the jail, and not in it
-        self.began = time.monotonic()
+        self.lives = 0  # how often it has started
+        self.spare = limits.total_seconds  # for starting again
+        self._start()
+        self.deadline = time.monotonic() + limits.total_seconds
+
+    def _start(self) -> None:
+        self.why, self.rest, self.began = "", b"", time.monotonic()
+        self.lives += 1
         program = [sys.executable, "-P", "-m", "classroom.inside"]
+        program += [str(self.limits.megabytes), str(self.limits.answer_megabytes)]
         self.channel, theirs = socket.socketpair()
-        with theirs:
+        with theirs, descriptor() as calls:
             self.process = subprocess.Popen(
-                command(folder, limits, program),
+                command(self.folder, self.limits, program, calls),
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
+                pass_fds=[calls],
                 # /proc/1/environ shows what bwrap has
                 env={"PATH": os.environ["PATH"]},
                 start_new_session=True,
             )
-        threading.Thread(target=self._watch, daemon=True).start()
+        threading.Thread(
+            target=self._watch, args=[self.process], daemon=True
+        ).start()
         self._await_start()
-        self.deadline = time.monotonic() + limits.total_seconds
 
     def _await_start(self) -> None:
         try:
@@ -291,9 +335,46 @@ class Jail:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self.kill("it was closed")
         self.channel.close()
         self.process.stderr.close()
+
+    # -- another life
+
+    @property
+    def can_restart(self) -> bool:
+        """Has it ended, by no fault of its own, while there was time left?"""
+        return bool(self.why and not self.fault and self._seconds_left() > 0)
+
+    def restart(self, rebuild: Callable[[], None]) -> None:
+        """Start again what has ended, and let `rebuild` ask for what was there.
+
+        The time for it is not taken from the notebook's, as long as there is some to
+        spare. Raises `NoJail` where it cannot be started, and what `rebuild` raises.
+        """
+        began, self.deadline = time.monotonic(), self.deadline + self.spare
+        try:
+            self._close()
+            self._start()
+            rebuild()
+        finally:
+            left = max(self.spare - (time.monotonic() - began), 0)
+            self.deadline, self.spare = self.deadline - left, left
+
+    def end_if_full(self) -> bool:
+        """End it if it keeps so much that what comes next would have no memory."""
+        share = self.limits.megabytes * MEGABYTE / 4
+        if not self.why and addresses_left(self.process.pid) < share:
+            self.kill(
+                f"it kept nearly all of its {self.limits.megabytes} MB of memory"
+            )
+        return bool(self.why)
+
+    def _seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
 
     # -- conversation
 
@@ -302,14 +383,18 @@ class Jail:
 
         Raises `Gone` where there is none: in time, whole, and of reasonable size.
         """
-        seconds = min(self.limits.cell_seconds, self.deadline - time.monotonic())
+        seconds = min(self.limits.cell_seconds, self._seconds_left())
         if seconds <= 0:
             self.kill(f"it took more than {self.limits.total_seconds:g} s in all")
         if self.why:
             raise Gone(self.why)
         deadline = time.monotonic() + 1.2 * seconds + 1  # it stops itself, or not
         self._send([kind, seconds, *content], deadline)
-        return self._receive(deadline)
+        answer = self._receive(deadline)
+        self._end_excess(self.process)  # before somebody else is blamed for it
+        if self.why:
+            raise Gone(self.why)
+        return answer
 
     def _send(self, request: list, deadline: float) -> None:
         data = json.dumps(request).encode() + b"\n"
@@ -365,46 +450,38 @@ class Jail:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def _watch(self) -> None:
-        while self.process.poll() is None:
-            try:
-                excess = self._excess()
-            except Exception as error:  # a watchman who cannot see lets nobody pass
-                excess = self.fault = f"it could not be watched: {error}"
-            if excess and self.process.poll() is None:
-                self.kill(excess)
+    def _watch(self, process: subprocess.Popen) -> None:
+        while process.poll() is None:
+            self._end_excess(process)
             time.sleep(0.2)
 
+    def _end_excess(self, process: subprocess.Popen) -> None:
+        """End it if it takes too much, or if nobody can say how much it takes."""
+        try:
+            excess = self._excess()
+        except Exception as error:
+            excess = self.fault = f"it could not be watched: {error}"
+        if excess and process is self.process and process.poll() is None:
+            self.kill(excess)
+
     def _excess(self) -> str:
-        """What all of it takes too much of, in words; empty while all is well."""
-        memory = busy = n = files = 0
-        with suppress(psutil.NoSuchProcess):
-            root = psutil.Process(self.process.pid)
-            for process in [root, *root.children(recursive=True)]:
-                with suppress(psutil.Error), process.oneshot():
-                    memory += process.memory_info().rss
-                    busy += sum(process.cpu_times()[:4])
-                    files = max(files, _files_seen_by(process.pid))
-                    n += 1
+        """What all of it takes too much of, in words; empty while all is well.
+
+        Memory comes last: whoever starts too many processes also takes memory.
+        """
         limits, elapsed = self.limits, time.monotonic() - self.began
-        if memory > limits.megabytes * MEGABYTE:
-            return f"it used more than {limits.megabytes} MB of memory"
-        if n > limits.processes:
-            return f"it started more than {limits.processes} processes"
-        if files > limits.files:
+        most = limits.megabytes * MEGABYTE
+        use = used_by(self.process.pid, most, limits.processes)
+        if use.processes > limits.processes:
+            return (
+                f"it started more than {limits.processes} processes: a fork bomb?"
+            )
+        if use.files > limits.files:
             return f"it made more than {limits.files} files"
-        if busy > limits.processors * elapsed + 10:
+        if use.handles > limits.handles:
+            return f"it had more than {limits.handles} files and sockets open"
+        if use.memory > most:
+            return f"it used more than {limits.megabytes} MB of memory"
+        if use.busy > limits.processors * elapsed + 10:
             return f"it kept more than {limits.processors:g} processors busy"
         return ""
-
-
-def _files_seen_by(pid: int) -> int:
-    """How many files there are in the folders that are a process's own, in memory."""
-    found = 0
-    for name in ("/tmp", "/dev/shm"):
-        with suppress(OSError):  # it has just ended
-            place = f"/proc/{pid}/root{name}"
-            where = os.statvfs(place)
-            if os.stat(place).st_dev != os.stat(name).st_dev:  # bwrap's is ours
-                found += where.f_files - where.f_ffree
-    return found

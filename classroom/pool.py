@@ -24,6 +24,7 @@ from nbgrader.converters.base import BaseConverter, NbGraderException
 
 from classroom.course import (
     Course,
+    check_folder,
     check_name,
     check_notebook,
     one_line,
@@ -120,6 +121,7 @@ def grade(course: Course, student: str) -> None:
     if place.is_symlink() or place.parent.is_symlink():
         raise ValueError("its folder is a link")
     check_notebook(read_bytes(course.file("submitted", student)))
+    check_folder(place)
     convert(Autograde, course, student)
     give_feedback(course, student)
 

@@ -40,8 +40,8 @@ class Missing(NameError):
 class Remote:
     """An object on the other side."""
 
-    def __init__(self, ask: Callable[..., Any], key: int) -> None:
-        self.__dict__.update(_ask=ask, _key=key)
+    def __init__(self, ask: Callable[..., Any], key: int, life: int) -> None:
+        self.__dict__.update(_ask=ask, _key=key, _life=life)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask("call", self, *args, **kwargs)
@@ -105,7 +105,7 @@ class Namespace(dict):
         try:
             answer = self.jail.ask("ask", action, seed, *operands)
         except Gone as gone:
-            raise StudentError(f"the notebook had ended: {gone}") from None
+            raise StudentError(f"this test has ended Python: {gone}") from None
         if isinstance(answer, list) and len(answer) == 2 and answer[0] == "ok":
             return unpack(answer[1], self._resolve)
         raise _error(answer)
@@ -113,6 +113,10 @@ class Namespace(dict):
     def _refer(self, thing: Any) -> list:
         """How to name to the student's side what is not plain data."""
         if isinstance(thing, Remote):
+            if thing._life != self.jail.lives:
+                raise StudentError(
+                    f"{thing} was lost when a test above ended Python"
+                )
             return ["handle", thing._key]
         name = getattr(thing, "__name__", type(thing).__name__)
         if self.given.get(name) is thing:
@@ -132,7 +136,7 @@ class Namespace(dict):
         kind = type(
             str(name)[:50], (Remote,), {}
         )  # messages name the student's type
-        return kind(self.ask, int(key))
+        return kind(self.ask, int(key), self.jail.lives)
 
 
 def _error(answer: Any) -> Exception:

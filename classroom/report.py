@@ -11,9 +11,9 @@ import csv
 import io
 import re
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ from typing import Annotated
 import nbformat
 import tyro
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry, Notebook
+from nbgrader.api import Gradebook, MissingEntry, Notebook, SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
 from tqdm import tqdm
 
@@ -53,9 +53,13 @@ class Report:
     course: Path = Path("assignments")
 
     def __call__(self) -> int:
+        course = Course(self.course, self.assignment)
+        with course.alone():
+            return self.report(course)
+
+    def report(self, course: Course) -> int:
         from classroom.pool import give_feedback
 
-        course = Course(self.course, self.assignment)
         graded = [row.student for row in rows(course) if row.graded]
         for student in tqdm(graded, disable=None):
             give_feedback(course, student)
@@ -83,6 +87,13 @@ class Row:
     messages: tuple[tuple[str, str], ...] = ()
     # What had to be put right before it could be graded, in words.
     notes: tuple[str, ...] = ()
+    # What else stands beside it: how late it came, a newer upload that can't be read.
+    note: str = ""
+
+    @property
+    def said(self) -> str:
+        """All that stands beside the points, in one line."""
+        return "; ".join(filter(None, [*self.notes, self.note]))
 
     @property
     def graded(self) -> bool:
@@ -110,14 +121,20 @@ def rows(course: Course) -> list[Row]:
     records, version = course.records(), course.version()
     students = sorted({*course.students(), *not_collected(records)})
     reasons = {s: why_not(course, s, records.get(s), version) for s in students}
+    beside = course.notes()
     with course.gradebook() as gradebook:
         task = tasks(course.notebook(gradebook))
-        return [
+        found = [
             Row(student, reason)
             if reason
             else row(course, gradebook, student, task)
             for student, reason in reasons.items()
         ]
+    return [with_note(each, beside.get(each.student, "")) for each in found]
+
+
+def with_note(each: Row, note: str) -> Row:
+    return replace(each, note="; ".join(filter(None, [each.note, note])))
 
 
 def why_not(
@@ -161,7 +178,20 @@ def row(
         notes=tuple(
             map(one_line, [*notes(notebook.cells), *plain(course, student)])
         ),
+        note=lateness(found),
     )
+
+
+def lateness(found: SubmittedAssignment) -> str:
+    """How late it came, where that is known, and what that costs."""
+    hours = found.total_seconds_late / 3600
+    if not hours:
+        return ""
+    said = (
+        f"{hours:.1f} hours late" if hours < 48 else f"{hours / 24:.1f} days late"
+    )
+    penalty = found.late_submission_penalty or 0.0
+    return said + (f": {penalty:g} points less" if penalty else "")
 
 
 def plain(course: Course, student: str) -> list[str]:
@@ -238,21 +268,50 @@ def table_of(course: Course) -> Table:
     return Table(course.assignment, worth, rows(course), course.senders())
 
 
-def as_csv(table: Table) -> str:
-    """One line a student; who is not graded has no points, and a reason."""
-    head = ["student", "graded", "points", "of", *table.tasks, "to_mark", "reason"]
-    head += ["notes", "sent_as"]
-    lines = [head]
-    for each in table.rows:
-        if each.graded:
-            points = [f"{p:g}" for p in (each.total, table.most, *each.points)]
-            line = [each.student, "yes", *points, str(each.to_mark), ""]
-        else:
-            nothing = [""] * (len(head) - 5)
-            line = [each.student, "no", *nothing, each.reason]
-        lines.append(
-            [*line, "; ".join(each.notes), table.senders.get(each.student, "")]
+FRONT, BACK = ["student", "graded", "points", "of"], ["to_mark", "reason", "notes"]
+BACK += ["sent_as"]
+
+
+def line_of(each: Row, table: Table) -> tuple[list[str], list[str], list[str]]:
+    """What is written of a student: `FRONT`, the points of each task, `BACK`.
+
+    Who is not graded has no points, and a reason.
+    """
+    beside = [each.said, table.senders.get(each.student, "")]
+    if each.graded:
+        total, most, *points = (
+            f"{p:g}" for p in (each.total, table.most, *each.points)
         )
+        front, back = [each.student, "yes", total, most], [str(each.to_mark), ""]
+    else:
+        front, points = [each.student, "no", "", ""], [""] * len(table.tasks)
+        back = ["", each.reason]
+    return front, points, [*back, *beside]
+
+
+def as_csv(table: Table) -> str:
+    """One line a student, with the points of each task."""
+    lines = [[*FRONT, *table.tasks, *BACK]]
+    for each in table.rows:
+        front, points, back = line_of(each, table)
+        lines.append([*front, *points, *back])
+    return _written(lines)
+
+
+def all_as_csv(tables: Iterable[Table]) -> str:
+    """All assignments in one table: a line for each student in each of them.
+
+    Tasks differ from one to the next: their points stand in the table of each.
+    """
+    lines = [["assignment", *FRONT, *BACK]]
+    for table in tables:
+        for each in table.rows:
+            front, _, back = line_of(each, table)
+            lines.append([table.assignment, *front, *back])
+    return _written(lines)
+
+
+def _written(lines: Iterable[Iterable[str]]) -> str:
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows(lines)
     return file.getvalue()
@@ -261,12 +320,13 @@ def as_csv(table: Table) -> str:
 def as_page(table: Table) -> str:
     """Both tables as a page without scripts."""
     worth = [f"{name} ({points:g})" for name, points in table.tasks.items()]
-    head = ["student", f"points ({table.most:g})", *worth, "to mark"]
+    head = ["student", f"points ({table.most:g})", *worth, "to mark", "notes"]
     body = [
         [
             each.student,
             *(f"{p:g}" for p in (each.total, *each.points)),
             each.to_mark,
+            each.said,
         ]
         if each.graded
         else [each.student, f"not graded: {each.reason}"]
@@ -336,12 +396,20 @@ def pack_feedback(course: Course, table: Table) -> None:
     as their work came: a learning platform knows them by these."""
     packed = course.reports / f"{course.assignment}-feedback.zip"
     with atomic_write(packed) as file, zipfile.ZipFile(file, "w") as archive:
+        names = feedback_folders(table)
         for each in table.rows:
             page = course.file("feedback", each.student)
             if each.graded and page.is_file():
-                sent_as = table.senders.get(each.student, each.student)
-                folder = sent_as.removesuffix(".ipynb")
+                folder = names[each.student]
                 archive.write(page, f"{folder}/{page.name}", zipfile.ZIP_DEFLATED)
+
+
+def feedback_folders(table: Table) -> dict[str, str]:
+    """The folder of each student; where two came by one name, that of the student."""
+    students = [each.student for each in table.rows]
+    named = {s: table.senders.get(s, s).removesuffix(".ipynb") for s in students}
+    times = Counter(name.casefold() for name in named.values())
+    return {s: n if times[n.casefold()] == 1 else s for s, n in named.items()}
 
 
 def summary(table: Table) -> str:
@@ -352,6 +420,7 @@ def summary(table: Table) -> str:
         points = f"{each.total:6g} of {table.most:g}"
         marks = f", {each.to_mark} to mark" if each.to_mark else ""
         said = points + marks if each.graded else f"NOT GRADED: {each.reason}"
+        said += f" ({each.note})" if each.note else ""
         lines.append(f"{each.student:<{width}}  {said}")
     common = [
         f"{len(m.students):>4} × {m.task}: {m.message}"
@@ -372,9 +441,9 @@ class GradesExport(ExportPlugin):
     def export(self, gradebook: Gradebook) -> None:
         folder = Path(self.parent.coursedir.root)
         names = self.assignment or [each.name for each in gradebook.assignments]
-        texts = [as_csv(table_of(Course(folder, name))) for name in names]
+        tables = [table_of(Course(folder, name)) for name in names]
         with atomic_write(self.to or "grades.csv", "w") as file:
-            file.write("\n".join(texts))
+            file.write(all_as_csv(tables))
 
 
 if __name__ == "__main__":

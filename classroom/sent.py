@@ -20,7 +20,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from classroom.course import check_notebook, read_bytes
 
 OURS = "classroom"  # our place in the metadata of cells and notebooks
-USED = ("nbgrader", OURS, "kernelspec")
+# Of the metadata what names a cell; all else, tags twice or a slide's number, is
+# nobody's business here, right or wrong.
+USED = ("nbgrader", OURS)
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 PICTURES = {
     "image/png": b"\x89PNG\r\n",
     "image/jpeg": b"\xff\xd8\xff",
@@ -48,9 +51,7 @@ def sent_notebook(data: bytes) -> NotebookNode:
     sent = check_notebook(data)
     notebook = new_notebook(cells=[_cell(cell) for cell in sent["cells"]])
     notebook.metadata = _node(sent.get("metadata"))
-    kernel = notebook.metadata.get("kernelspec")
-    if not isinstance(kernel, Mapping) or kernel.get("name") != "python3":
-        notebook.metadata.pop("kernelspec", None)
+    notebook.metadata.kernelspec = NotebookNode(KERNEL)
     return notebook
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
 
+from classroom.course import check_folder
 from classroom.execute import JailedExecute
 from classroom.pages import FeedbackPage, Marks, cell2html
 from classroom.report import GradesExport
@@ -36,7 +41,7 @@ def configure(c: Config) -> None:
         SaveAutoGrades,
         AssignLatePenalties,
     ]
-    c.Autograde.pre_convert_hook = remove_links
+    c.Autograde.pre_convert_hook = before_copying
     c.CourseDirectory.max_file_size = 10_000  # kilobytes
     c.HTMLExporter.filters = {"markdown2html": cell2html}
     c.GenerateFeedback.exporter_class = FeedbackPage
@@ -46,3 +51,16 @@ def configure(c: Config) -> None:
         CSSHTMLHeaderPreprocessor,
     ]
     c.ExportApp.plugin_class = GradesExport
+
+
+def before_copying(notebooks: Iterable[str], **names: Any) -> None:
+    """Take out of a submission what nbgrader should not copy: links, and all that
+    lies beside the notebook if it is too much. (`classroom.grade` refuses that.)"""
+    remove_links(notebooks, **names)
+    kept = {Path(notebook) for notebook in notebooks}
+    for folder in {notebook.parent for notebook in kept}:
+        try:
+            check_folder(folder)
+        except ValueError:
+            for place in set(folder.iterdir()) - kept:
+                shutil.rmtree(place) if place.is_dir() else place.unlink()

@@ -24,6 +24,8 @@ DTYPES = {
 }
 PLAIN = (bool, int, float, str)
 COLLECTIONS = {kind.__name__: kind for kind in (list, tuple, set, frozenset)}
+LARGE = 2**1000  # Python refuses to write, or read, much larger numbers in decimal
+UNDERLYING = {int: int.__int__, float: float.__float__, str: str.__str__}
 REFERENCES = ("handle", "name", "new")
 
 
@@ -32,6 +34,8 @@ def pack(value: Any, refer: Callable[[Any], list]) -> Any:
 
     refer: gives the description of an object that is not plain data.
     """
+    if type(value) is int and abs(value) >= LARGE:
+        return ["integer", hex(value)]
     if value is None or type(value) in PLAIN:
         return value
     if isinstance(value, Tensor):
@@ -42,13 +46,17 @@ def pack(value: Any, refer: Callable[[Any], list]) -> Any:
         pairs = [[pack(k, refer), pack(v, refer)] for k, v in value.items()]
         return ["dict", pairs]
     if isinstance(value, slice):
-        return ["slice", [value.start, value.stop, value.step]]
+        parts = (value.start, value.stop, value.step)
+        return ["slice", [pack(part, refer) for part in parts]]
     for name, kind in COLLECTIONS.items():
         if isinstance(value, kind):
             return [name, [pack(item, refer) for item in value]]
-    for kind in PLAIN:  # a number or a string of a class of its own
+    for (
+        kind,
+        plain,
+    ) in UNDERLYING.items():  # a number or string of a class of its own
         if isinstance(value, kind):
-            return kind(value)
+            return pack(plain(value), refer)
     return refer(value)
 
 
@@ -71,8 +79,11 @@ def unpack(message: Any, resolve: Callable[..., Any]) -> Any:
         return _unpack_tensor(*rest)
     if kind == "bytes":
         return base64.b64decode(rest[0])
+    if kind == "integer":
+        return int(rest[0], 16)
     if kind == "slice":
-        return slice(*(None if i is None else int(i) for i in rest[0]))
+        parts = (unpack(part, resolve) for part in rest[0])
+        return slice(*(None if part is None else int(part) for part in parts))
     if kind in REFERENCES:
         return resolve(kind, *rest)
     raise ValueError(f"{kind!r} is no kind of plain data")

@@ -3,26 +3,61 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm.layers import make_dropout
-from llm.linear import Linear
+
+
+def check_mask(mask: Tensor, shape: Sequence[int]) -> None:
+    """Refuse a mask that is not boolean, or that fits no scores of this shape.
+
+    mask: True = may look; (T, S) for all, or with every dimension of the scores,
+    each of the same size or 1. shape: of the scores, (..., T, S).
+
+    A mask of numbers is never added to the scores: the `torch.tril(torch.ones(T,
+    T))` of many tutorials would hide nothing. Nor is a mask (B, T, S) guessed to be
+    one for each head where B and H happen to be equal.
+
+    Raises `ValueError` that says what to write instead.
+    """
+    kind = getattr(mask, "dtype", type(mask).__name__)
+    if not isinstance(mask, Tensor):
+        raise ValueError(
+            f"the mask is no tensor but {kind}: write torch.tensor(mask).bool()"
+        )
+    if mask.dtype != torch.bool:
+        added = mask.is_floating_point() and bool((mask < 0).any())
+        raise ValueError(
+            f"the mask holds {kind}, not torch.bool: masks are boolean, True = may "
+            f"look; write mask {'== 0' if added else '!= 0'}, or "
+            f"torch.ones(T, T, dtype=torch.bool).tril()"
+        )
+    sizes = zip(reversed(mask.shape), reversed(shape), strict=False)
+    if mask.dim() not in (2, len(shape)) or any(m not in (1, n) for m, n in sizes):
+        raise ValueError(
+            f"the mask has shape {tuple(mask.shape)}, the scores have "
+            f"{tuple(shape)}: give it the last two sizes, or all, where 1 stands "
+            f"for any; one mask for each text of a batch is mask[:, None], "
+            f"(B, 1, T, S)"
+        )
 
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
     """How much each query takes from each key: a row of weights that sums to one.
 
-    q: (..., T, D); k: (..., S, D); mask: boolean, broadcast to (..., T, S),
-    True = may look. Returns (..., T, S).
+    q: (..., T, D); k: (..., S, D); mask: boolean, True = may look, as in
+    `check_mask`. Returns (..., T, S). A query that may look nowhere gets NaN: a
+    softmax over nothing is not a number.
 
     **Source:** Vaswani et al. (2017), equation 1, without the values.
     """
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T, S)
     if mask is not None:
+        check_mask(mask, scores.shape)
         scores = scores.masked_fill(~mask, -math.inf)
     return scores.softmax(dim=-1)
 
@@ -33,7 +68,7 @@ def attention(
     """For each query the average of the values, weighted by how well its key fits.
 
     q: (..., T, D); k: (..., S, D); v: (..., S, D); mask: as in `attention_weights`.
-    Returns (..., T, D).
+    Returns (..., T, D), NaN for a query that may look nowhere.
 
     **Source:** Vaswani et al. (2017), equation 1.
     """
@@ -80,21 +115,33 @@ class KVCache:
         self.v = torch.zeros(shape, device=device, dtype=dtype)
 
     def update(
-        self, k: Tensor, v: Tensor, positions: Tensor
+        self, k: Tensor, v: Tensor, positions: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Write new keys and values at their positions; return all up to the last of
         these.
 
         k, v: (B, n_kv_heads, T, D); positions: integers (T,) or (B, T).
-        Returns two tensors (B, n_kv_heads, S, D).
+        Returns two tensors (B, n_kv_heads, S, D). Raises `ValueError` without
+        positions, and for one that has no slot.
         """
+        if positions is None:
+            raise ValueError(
+                "a cache needs to be told where each token stands: give positions, "
+                "after 5 others torch.arange(5, 5 + T)"
+            )
+        least, most = (int(p) for p in positions.aminmax())
+        if least < 0 or most >= self.k.shape[2]:
+            raise ValueError(
+                f"position {least if least < 0 else most} has no slot: the cache "
+                f"was made for context_length={self.k.shape[2]}"
+            )
         for slots, new in ((self.k, k), (self.v, v)):
             if positions.dim() == 1:
                 slots.index_copy_(2, positions, new.to(slots.dtype))
             else:
                 where = positions[:, None, :, None].expand_as(new)
                 slots.scatter_(2, where, new.to(slots.dtype))
-        n_slots = int(positions.max()) + 1
+        n_slots = most + 1
         return self.k[:, :, :n_slots], self.v[:, :, :n_slots]
 
 
@@ -106,13 +153,13 @@ def unrotated(x: Tensor, positions: Tensor | None) -> Tensor:
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own share of the width.
 
-    x: (B, T, C). Returns (B, T, C). mask: boolean, broadcast to (B, H, T, S), True
-    = may look; None = look everywhere. positions: integers (T,) or (B, T), for
-    `rotary` and `cache`. cache: a `KVCache` that supplies the keys and values of
-    earlier calls, S in all.
+    x: (B, T, C). Returns (B, T, C), NaN where a position may look nowhere. mask:
+    boolean, (T, S) or (B, H, T, S) with 1 for any size, True = may look; None = look
+    everywhere. positions: integers (T,) or (B, T), for `rotate` and `cache`. cache: a
+    `KVCache` that supplies the keys and values of earlier calls, S in all.
 
     n_kv_heads: fewer heads for keys and values than for queries; each is shared by
-    n_heads / n_kv_heads of them. rotary: turns queries and keys, see
+    n_heads / n_kv_heads of them. rotate: turns queries and keys, see
     `RotaryPositions`. Raises `ValueError` where the heads do not divide the width.
 
     **Source:** Vaswani et al. (2017), section 3.2.2; shared heads from Ainslie et
@@ -127,20 +174,29 @@ class MultiHeadAttention(nn.Module):
         n_kv_heads: int | None = None,
         bias: bool = True,
         dropout: float = 0.0,
-        rotary: Callable[[Tensor, Tensor | None], Tensor] = unrotated,
+        rotate: Callable[[Tensor, Tensor | None], Tensor] = unrotated,
     ) -> None:
         super().__init__()
-        n_kv_heads = n_kv_heads or n_heads
-        check_heads(d_model, n_heads, n_kv_heads)
-        self.head_dim = d_model // n_heads
-        self.n_heads_each = [n_heads, n_kv_heads]
-        self.n_rotated = [n_heads + n_kv_heads, n_kv_heads]
-        width = sum(self.n_rotated) * self.head_dim
-        self.qkv = Linear(d_model, width, bias=bias)
-        self.project = Linear(d_model, d_model, bias=bias)
-        self.weight_dropout = dropout
+        self.n_heads, self.n_kv_heads = n_heads, n_kv_heads or n_heads
+        check_heads(d_model, n_heads, self.n_kv_heads)
+        kv_width = d_model // n_heads * self.n_kv_heads
+        self.query = nn.Linear(d_model, d_model, bias=bias)
+        self.key = nn.Linear(d_model, kv_width, bias=bias)
+        self.value = nn.Linear(d_model, kv_width, bias=bias)
+        self.output = nn.Linear(d_model, d_model, bias=bias)
+        self.rotate = rotate
+        self.weight_dropout = make_dropout(dropout)
         self.dropout = make_dropout(dropout)
-        self.rotary = rotary
+
+    def heads(
+        self, x: Tensor, positions: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What each head asks, is found by, and has to say."""
+        B, T, _ = x.shape
+        q = self.query(x).view(B, T, self.n_heads, -1).transpose(1, 2)
+        k = self.key(x).view(B, T, self.n_kv_heads, -1).transpose(1, 2)
+        v = self.value(x).view(B, T, self.n_kv_heads, -1).transpose(1, 2)
+        return self.rotate(q, positions), self.rotate(k, positions), v
 
     def forward(
         self,
@@ -149,37 +205,14 @@ class MultiHeadAttention(nn.Module):
         positions: Tensor | None = None,
         cache: KVCache | None = None,
     ) -> Tensor:
-        heads = self.qkv(x).view(*x.shape[:2], -1, self.head_dim).transpose(1, 2)
-        qk, v = heads.split(self.n_rotated, dim=1)  # (B, ..., T, D)
-        q, k = self.rotary(qk, positions).split(self.n_heads_each, dim=1)
+        q, k, v = self.heads(x, positions)
         if cache is not None:
             k, v = cache.update(k, v, positions)  # (B, n_kv_heads, S, D)
-        out = fused_attention(
-            q, k, v, mask, self.weight_dropout if self.training else 0.0
-        )
-        return self.dropout(self.project(out.transpose(1, 2).flatten(2)))
-
-
-def fused_attention(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    mask: Tensor | None = None,
-    dropout: float = 0.0,
-) -> Tensor:
-    """What `attention` computes, by PyTorch's kernel, which never stores the
-    weights.
-
-    q: (B, H, T, D); k, v: (B, n_kv_heads, S, D), each shared by H / n_kv_heads
-    queries; mask: as in `attention_weights`; dropout: share of the weights set to
-    zero. Returns (B, H, T, D).
-
-    **Source:** Dao et al. (2022), algorithm 1, in `scaled_dot_product_attention`.
-    """
-    shared = q.shape[1] != k.shape[1]
-    return F.scaled_dot_product_attention(
-        q, k, v, attn_mask=mask, dropout_p=dropout, enable_gqa=shared
-    )
+        n_shared = self.n_heads // self.n_kv_heads
+        k, v = (part.repeat_interleave(n_shared, 1) for part in (k, v))
+        weights = self.weight_dropout(attention_weights(q, k, mask))
+        out = weights @ v  # (B, H, T, D)
+        return self.dropout(self.output(out.transpose(1, 2).flatten(2)))
 
 
 def check_heads(d_model: int, n_heads: int, n_kv_heads: int) -> None:
@@ -188,7 +221,8 @@ def check_heads(d_model: int, n_heads: int, n_kv_heads: int) -> None:
     Raises `ValueError` that names both numbers and head counts that would do.
     """
     if d_model % n_heads:
-        fits = [h for h in range(1, d_model + 1) if d_model % h == 0][:8]
+        few = range(1, min(d_model, 1024) + 1)
+        fits = list(islice((h for h in few if d_model % h == 0), 8))
         raise ValueError(
             f"n_heads={n_heads} does not divide d_model={d_model}: every head gets "
             f"the same width; choose from {', '.join(map(str, fits))}, …"

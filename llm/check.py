@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from llm.model import next_token_loss
+from llm.model import cross_entropy
 
 Model = Callable[[Tensor], Tensor]
 
@@ -37,36 +37,48 @@ def _evaluating(model: Model) -> Iterator[None]:
 
 
 def causality(
-    model: Model, ids: Tensor, vocab_size: int, tolerance: float = 1e-5
+    model: Model,
+    ids: Tensor,
+    vocab_size: int,
+    tolerance: float = 1e-5,
+    *,
+    past: bool = True,
 ) -> None:
     """Change the future, and the past must not move.
 
     One token after another is replaced, and the logits before it are compared with
     those of the original. ids: integers (T,), at least two. tolerance: largest
-    change that counts as rounding, relative to the largest logit.
+    change that counts as rounding, relative to the largest logit. past: must some
+    logits depend on an earlier token? Where nothing is seen, no leak can be seen
+    either; say False for a model that is meant to look at the present token only.
 
-    Raises `CheckFailed` that names who saw whom.
+    Raises `CheckFailed` that names who saw whom, or why nothing can be told.
     """
-    n = len(ids)
+    n = _at_least_two(ids)
     changed = ids.repeat(n, 1)  # (T, T)
     diagonal = torch.arange(n, device=ids.device)
     changed[diagonal, diagonal] = (ids + 1) % vocab_size
     with torch.no_grad(), _evaluating(model):
         # one batch for both: a kernel may round differently for another batch size
         logits = model(torch.cat((ids[None], changed)))  # (1 + T, T, V)
+    _finite(logits[0], "logits")
+    _finite(logits.transpose(0, 1), "logits")
     moved = (logits[1:] - logits[:1]).abs().amax(-1)  # (T, T)
-    _no_future(moved.T, tolerance * float(logits[0].abs().max()), "logits", "token")
+    limit = tolerance * float(logits[0].abs().max())
+    _no_future(moved.T, limit, "logits", "token", past)
 
 
-def gradient_causality(model: nn.Module, ids: Tensor) -> None:
+def gradient_causality(model: nn.Module, ids: Tensor, *, past: bool = True) -> None:
     """No gradient flows from an earlier output to a later input: not a little,
     none.
 
     The vectors of the model's embedding are the inputs, so the model must look its
-    ids up in an `nn.Embedding`. ids: integers (T,).
+    ids up in an `nn.Embedding`. ids: integers (T,), at least two. past: as in
+    `causality`.
 
     Raises `CheckFailed` that names who saw whom, `ValueError` without an embedding.
     """
+    _at_least_two(ids)
     looked_up: list[Tensor] = []
 
     def catch(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor | None:
@@ -88,18 +100,48 @@ def gradient_causality(model: nn.Module, ids: Tensor) -> None:
             "the model looked nothing up in an nn.Embedding; use `causality`, "
             "which changes the ids themselves"
         )
-    _no_future(_reach(logits[0], looked_up[0]), 0.0, "logits", "vector")
+    _finite(logits[0], "logits")
+    _no_future(_reach(logits[0], looked_up[0]), 0.0, "logits", "vector", past)
 
 
-def layer_causality(layer: Callable[[Tensor], Tensor], x: Tensor) -> None:
+def layer_causality(
+    layer: Callable[[Tensor], Tensor], x: Tensor, *, past: bool = True
+) -> None:
     """`gradient_causality` for a layer that maps vectors (1, T, C) to (1, T, …).
 
-    Raises `CheckFailed` that names who saw whom.
+    past: must some outputs depend on an earlier input? False for a layer that works
+    on each position alone. Raises `CheckFailed` that names who saw whom.
     """
+    _at_least_two(x[0])
     x = x.detach().clone().requires_grad_()
     with torch.enable_grad(), _evaluating(layer):
         out = layer(x)
-    _no_future(_reach(out[0], x), 0.0, "output", "input")
+    _finite(out[0], "output")
+    _no_future(_reach(out[0], x), 0.0, "output", "input", past)
+
+
+def _at_least_two(row: Tensor) -> int:
+    """How many positions there are. Raises `ValueError` where no future is."""
+    if row.dim() == 0 or len(row) < 2:
+        raise ValueError(
+            f"shape {tuple(row.shape)} has no future that could be seen: give at "
+            f"least two positions"
+        )
+    return len(row)
+
+
+def _finite(values: Tensor, of: str) -> None:
+    """Refuse what is no number, position by position: with it nothing compares.
+
+    values: (T, …).
+    """
+    wrong = (~values.detach().flatten(1).isfinite().all(1)).nonzero()
+    if len(wrong):
+        raise CheckFailed(
+            f"the {of} at position {int(wrong[0])} are nan or infinite, so nothing "
+            f"can be told: may this position look at nobody, or is the mask upside "
+            f"down?"
+        )
 
 
 def _reach(out: Tensor, x: Tensor) -> Tensor:
@@ -113,25 +155,36 @@ def _reach(out: Tensor, x: Tensor) -> Tensor:
     rows = []
     for t in range(len(out)):
         total = (out[t] * weights[t]).sum()
+        if not total.requires_grad:
+            rows.append(torch.zeros_like(x[0]))
+            continue
         (grad,) = torch.autograd.grad(
             total, x, retain_graph=True, allow_unused=True
         )
         rows.append(torch.zeros_like(x[0]) if grad is None else grad[0])
-    return torch.stack(rows).abs().flatten(2).amax(-1)
+    reach = torch.stack(rows)
+    _finite(reach, "gradients")
+    return reach.abs().flatten(2).amax(-1)
 
 
-def _no_future(reach: Tensor, limit: float, of: str, what: str) -> None:
+def _no_future(reach: Tensor, limit: float, of: str, what: str, past: bool) -> None:
     """Refuse anything above the diagonal of reach (T, T), row = looks, column =
-    at."""
-    future = (reach > limit).triu(1)
-    if not future.any():
-        return
-    look, at = (int(i) for i in future.nonzero()[0])
-    raise CheckFailed(
-        f"the {of} at position {look} depend on the {what} at position {at}, which "
-        f"comes later: is the mask {_mask_mistake(reach > limit)}? "
-        f"({int(future.sum())} such pairs)"
-    )
+    at; and a reach without anything below it, in which a leak would not show."""
+    seen = ~(reach <= limit)
+    future = seen.triu(1)
+    if future.any():
+        look, at = (int(i) for i in future.nonzero()[0])
+        raise CheckFailed(
+            f"the {of} at position {look} depend on the {what} at position {at}, "
+            f"which comes later: is the mask {_mask_mistake(seen)}? "
+            f"({int(future.sum())} such pairs)"
+        )
+    if past and not seen.tril(-1).any():
+        raise CheckFailed(
+            f"the {of} depend on no earlier {what}, so a leak would not show "
+            f"either: is the last layer, or the one behind the attention, still "
+            f"zero? (past=False, if they are meant to see the present only)"
+        )
 
 
 def _mask_mistake(reach: Tensor) -> str:
@@ -165,8 +218,9 @@ def cache(
             positions = torch.arange(start, start + size, device=ids.device)
             parts.append(model(ids[:, start : start + size], positions, caches))
             start += size
+    _finite(at_once.transpose(0, 1), "logits")
     apart = (torch.cat(parts, 1) - at_once).abs().amax((0, 2))  # (T,)
-    wrong = (apart > tolerance * float(at_once.abs().max())).nonzero()
+    wrong = (~(apart <= tolerance * float(at_once.abs().max()))).nonzero()
     if len(wrong):
         at = int(wrong[0])
         raise CheckFailed(
@@ -181,10 +235,13 @@ def batch_order(model: Model, ids: Tensor, tolerance: float = 1e-5) -> None:
 
     ids: integers (B, T), at least two different rows. Raises `CheckFailed`.
     """
+    if torch.equal(ids, ids.flip(0)):
+        raise ValueError("the rows are the same in any order: give different ones")
     with torch.no_grad(), _evaluating(model):
         straight, reversed_ = model(ids), model(ids.flip(0)).flip(0)
+    _finite(straight.transpose(0, 1), "logits")
     apart = (straight - reversed_).abs().amax((1, 2))  # (B,)
-    if (apart > tolerance * float(straight.abs().max())).any():
+    if not (apart <= tolerance * float(straight.abs().max())).all():
         row = int(apart.argmax())
         raise CheckFailed(
             f"row {row} of the batch gets other logits when the rows are reordered "
@@ -202,8 +259,8 @@ def initial_loss(
     Raises `CheckFailed` with both numbers.
     """
     with torch.no_grad(), _evaluating(model):
-        loss = float(next_token_loss(model(ids), targets))
-    if abs(loss - math.log(vocab_size)) > margin:
+        loss = float(cross_entropy(model(ids), targets))
+    if not abs(loss - math.log(vocab_size)) <= margin:
         raise CheckFailed(
             f"the loss of the untrained model is {loss:.3f} nats per token, and a "
             f"uniform guess among {vocab_size} has {math.log(vocab_size):.3f}: are "

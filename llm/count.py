@@ -11,16 +11,16 @@ def parameters(config: GPTConfig) -> int:
     once."""
     c, d_ff = config, _d_ff(config)
     kv_width = c.head_dim * (c.n_kv_heads or c.n_heads)
-    if c.architecture == "gpt2":
-        attention = (c.d_model + 1) * (2 * c.d_model + 2 * kv_width)
-        feed_forward = 2 * c.d_model * d_ff + d_ff + c.d_model
-        block = attention + feed_forward + 4 * c.d_model
-        ends = (c.vocab_size + c.context_length + 2) * c.d_model
-    else:
-        attention = c.d_model * (2 * c.d_model + 2 * kv_width)
-        block = attention + 3 * c.d_model * d_ff + 2 * c.d_model
-        ends = (2 * c.vocab_size + 1) * c.d_model
-    return c.n_layers * block + ends
+    norm = (1 + (c.architecture == "gpt2" and c.biased)) * c.d_model
+    attention = c.d_model * (2 * c.d_model + 2 * kv_width)
+    feed_forward = (3 if c.architecture == "llama" else 2) * c.d_model * d_ff
+    if c.biased:
+        attention += 2 * c.d_model + 2 * kv_width
+        feed_forward += (2 if c.architecture == "llama" else 1) * d_ff + c.d_model
+    positions = c.context_length if c.architecture == "gpt2" else 0
+    rows = (1 if c.tied else 2) * c.vocab_size + positions
+    blocks = c.n_layers * (attention + feed_forward + 2 * norm)
+    return blocks + rows * c.d_model + norm
 
 
 def forward_flops(config: GPTConfig, n_tokens: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def curve(
 
 
 def draw_training(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the loss of each step, in nats per token."""
     steps = [record["step"] for record in records]
     losses = [record["loss"] for record in records]
     marker = "." if len(steps) == 1 else ""
@@ -65,6 +67,8 @@ def draw_training(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def draw_validation(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the held-out losses, in nats per token, in their band of two standard
+    errors."""
     if not records:
         return
     steps = [record["step"] for record in records]
@@ -87,15 +91,18 @@ def draw_validation(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
 def draw_floor(
     ax: Axes, records: Sequence[Mapping[str, Any]], floor: float | None
 ) -> None:
+    """Draw the floor, in nats per token, if one is known, and choose what is shown."""
     known = [record["floor"] for record in records if "floor" in record]
     floor = known[-1] if floor is None and known else floor
-    if floor is None:
+    if floor is None or not math.isfinite(floor):
         return
     label = f"the floor, {floor:.2f}"
     ax.axhline(floor, color=BLACK, linestyle="--", label=label)
     last = max(record["step"] for record in records)
     late = [record for record in records if record["step"] >= last / 10]
     losses = [r[n] for r in late for n in ("loss", "validation_loss") if n in r]
-    lowest, highest = min(floor, *losses), max(floor, *losses)
+    # A run whose loss was no number at some step has a curve as well.
+    shown = [floor, *filter(math.isfinite, losses)]
+    lowest, highest = min(shown), max(shown)
     margin = (highest - lowest) / 10 or 1.0
     ax.set_ylim(lowest - margin, highest + margin)

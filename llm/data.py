@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -13,25 +13,46 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
+from llm.tokenizers.special import END_OF_TEXT
+
 if TYPE_CHECKING:
     from llm.tokenizers import Tokenizer
 
 IGNORE = -100  # a target that does not count
+NEAR = 200  # characters that a cut may move so as to cut no word in two
+
+
+def encode_documents(text: str, tokenizer: Tokenizer) -> list[int]:
+    """The ids of a text to learn from, in which `<|endoftext|>` ends a document.
+
+    The mark has its own id if the tokenizer knows it as a special token; else it is
+    text like all else. Raises `ValueError` as `tokenizer.encode` does.
+    """
+    if END_OF_TEXT not in getattr(tokenizer, "special_tokens", ()):
+        return tokenizer.encode(text)
+    return tokenizer.encode(text, allowed_special=[END_OF_TEXT])
 
 
 def split(whole: Sequence | Tensor, validation_fraction: float) -> tuple:
     """Cut a text, or a row of ids, in two: the tail is held out.
 
     One cut, not a lottery of windows: every window of the tail is text that no
-    window of the front overlaps.
+    window of the front overlaps. A text is cut before the nearest white space, so
+    that no word and no end mark is cut in two.
 
     Returns (training part, validation part), each of the type of `whole`. Raises
     `ValueError` unless both have at least one element.
 
     >>> split("abcdefghij", 0.2)
     ('abcdefgh', 'ij')
+    >>> split("the cat ran", 0.3)
+    ('the cat', ' ran')
     """
-    cut = len(whole) - round(len(whole) * validation_fraction)
+    cut = 0  # also where the fraction is not a number
+    if 0 < validation_fraction < 1:
+        cut = len(whole) - round(len(whole) * validation_fraction)
+    if 0 < cut < len(whole) and isinstance(whole, str):
+        cut = between_words(whole, cut)
     if not 0 < cut < len(whole):
         raise ValueError(
             f"validation_fraction={validation_fraction} of {len(whole)} elements "
@@ -41,15 +62,36 @@ def split(whole: Sequence | Tensor, validation_fraction: float) -> tuple:
     return whole[:cut], whole[cut:]
 
 
+def between_words(text: str, place: int) -> int:
+    """The place nearest to `place` where a text can be cut and nothing is torn.
+
+    That is before white space, or, for a place inside an end mark, behind the mark
+    (before it, if it ends the text); `place` itself where no white space is near.
+
+    >>> between_words("the cat ran", 5), between_words("the cat ran", 6)
+    (3, 7)
+    """
+    size = len(END_OF_TEXT)
+    mark = text.find(END_OF_TEXT, max(0, place - size + 1), place + size - 1)
+    if mark >= 0:
+        return mark + size if mark + size < len(text) else mark
+    near = [at for far in range(NEAR) for at in (place - far, place + far)]
+    for at in near:
+        if 0 < at < len(text) and text[at].isspace() > text[at - 1].isspace():
+            return at
+    return place
+
+
 class LanguageModelDataset(Dataset):
     """The windows of a text: inputs, and as targets the token after each.
 
-    text: encoded by `tokenizer`; context_length: T, tokens in a window; stride:
-    tokens from the start of one window to the start of the next, T unless told, so
-    that every token is a target once.
+    text: encoded by `tokenizer`, in which `<|endoftext|>` ends a document;
+    context_length: T, tokens in a window; stride: tokens from the start of one window
+    to the start of the next, T unless told, so that every token is a target once.
 
-    dataset[i] is (x, y), integers (T,), with y[t] = x[t + 1]. Raises `ValueError`
-    for a text of fewer than T + 1 tokens.
+    dataset[i] is (x, y), integers (T,), with y[t] = x[t + 1]; dataset.ids are the ids
+    of the whole text, integers (N,). Raises `ValueError` for a text of fewer than
+    T + 1 tokens, and for a length or stride below 1.
     """
 
     def __init__(
@@ -59,10 +101,11 @@ class LanguageModelDataset(Dataset):
         context_length: int,
         stride: int | None = None,
     ) -> None:
-        self.ids = torch.tensor(tokenizer.encode(text))
+        self.ids = as_ids(encode_documents(text, tokenizer))
         self.context_length = context_length
-        self.stride = stride or context_length
+        self.stride = context_length if stride is None else stride
         check_length(self.ids, context_length)
+        check_at_least(1, stride=self.stride)
 
     def __len__(self) -> int:
         return (len(self.ids) - self.context_length - 1) // self.stride + 1
@@ -76,12 +119,18 @@ class LanguageModelDataset(Dataset):
 def window(ids: Tensor, start: int, context_length: int) -> tuple[Tensor, Tensor]:
     """The inputs from `start` on, and the targets one place further.
 
-    Returns x, y: integers (T,).
+    Returns x, y: integers (T,). Raises `ValueError` for a window that does not lie
+    within `ids`.
 
     >>> window(torch.tensor([5, 6, 7, 8]), 1, 2)
     (tensor([6, 7]), tensor([7, 8]))
     """
-    both = torch.as_tensor(ids[start : start + context_length + 1]).long()
+    if not 0 <= start < len(ids) - context_length:
+        raise ValueError(
+            f"a window of context_length={context_length} and its last target do not "
+            f"fit into {len(ids)} tokens from start={start} on"
+        )
+    both = as_ids(ids[start : start + context_length + 1])
     return both[:-1], both[1:]
 
 
@@ -93,6 +142,39 @@ class Supply(Protocol):
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """The inputs and targets, integers (B, T), of one step; a pure function."""
+
+
+def get_batch(
+    ids: Tensor,
+    context_length: int,
+    batch_size: int,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Windows that begin anywhere, each drawn independently of all others.
+
+    Some overlap, and some of the text may never be read; `Batches` reads all of it.
+
+    ids: integers (N,); batch_size: B; generator: what draws, PyTorch's global one
+    unless told. Returns x, y: integers (B, T), with y[:, t] = x[:, t + 1]. Raises
+    `ValueError` for fewer than T + 1 ids.
+
+    >>> get_batch(torch.tensor([5, 6, 7]), 2, 1)
+    (tensor([[5, 6]]), tensor([[6, 7]]))
+    """
+    check_length(ids, context_length)
+    check_at_least(1, batch_size=batch_size)
+    n_starts = len(ids) - context_length
+    starts = torch.randint(n_starts, (batch_size,), generator=generator)
+    return windows_at(ids, starts.tolist(), context_length)
+
+
+def windows_at(
+    ids: Tensor, starts: Iterable[int], context_length: int
+) -> tuple[Tensor, Tensor]:
+    """The windows that begin at `starts`, one in each row: integers (B, T)."""
+    rows = [window(ids, start, context_length) for start in starts]
+    x, y = (torch.stack(column) for column in zip(*rows, strict=True))
+    return x, y  # (B, T)
 
 
 class Batches:
@@ -110,11 +192,8 @@ class Batches:
         self, ids: Tensor, context_length: int, batch_size: int, seed: int
     ) -> None:
         check_length(ids, context_length)
-        if batch_size < 1 or seed < 0:
-            raise ValueError(
-                f"batch_size={batch_size} must be at least 1 and seed={seed} not "
-                f"negative"
-            )
+        check_at_least(1, batch_size=batch_size)
+        check_at_least(0, seed=seed)
         self.ids, self.context_length = ids, context_length
         self.batch_size, self.seed = batch_size, seed
         # One window fewer than would fit, so that the first can start anywhere.
@@ -137,12 +216,12 @@ class Batches:
 
         Returns x, y: integers (B, T), with y[:, t] = x[:, t + 1].
         """
-        rows = []
-        for n in range(step * self.batch_size, (step + 1) * self.batch_size):
-            start = self.starts(n // self.n_windows)[n % self.n_windows]
-            rows.append(window(self.ids, start, self.context_length))
-        x, y = (torch.stack(column) for column in zip(*rows, strict=True))
-        return x, y  # (B, T)
+        check_at_least(0, step=step)
+        numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
+        starts = [
+            self.starts(n // self.n_windows)[n % self.n_windows] for n in numbers
+        ]
+        return windows_at(self.ids, starts, self.context_length)
 
 
 class DocumentBatches:
@@ -168,13 +247,13 @@ class DocumentBatches:
         context_length: int,
         batch_size: int,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size} must be at least 1")
+        check_at_least(1, batch_size=batch_size)
         self.document, self.end = document, end
         self.context_length, self.batch_size = context_length, batch_size
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """The batch of one step, the first being step 0; see `documents`."""
+        check_at_least(0, step=step)
         numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
         rows = [self.document(number) for number in numbers]
         return documents(rows, self.end, self.context_length)
@@ -200,6 +279,8 @@ def windows(ids: Tensor, context_length: int) -> tuple[Tensor, Tensor]:
             f"{len(ids)} tokens are too few to measure a loss on: it takes 2 at "
             f"least, one to read and one to predict"
         )
+    ids = as_ids(ids)
+    check_at_least(1, context_length=context_length)
     context_length = min(context_length, len(ids) - 1)
     spare = -(len(ids) - 1) % context_length
     x = F.pad(ids[:-1], (0, spare)).view(-1, context_length)  # (n_windows, T)
@@ -225,7 +306,7 @@ def documents(
             [0, 7, 0]]), tensor([[   5,    6,    0],
             [   7,    0, -100]]))
     """
-    rows = [torch.tensor([end, *row, end]) for row in rows]
+    rows = [as_ids([end, *as_ids(row).tolist(), end]) for row in rows]
     check_documents([len(row) - 1 for row in rows], context_length)
     fill = partial(pad_sequence, batch_first=True)
     x = fill([row[:-1] for row in rows])  # (B, T)
@@ -234,6 +315,26 @@ def documents(
 
 
 # --- What cannot be ---------------------------------------------------------------
+
+
+def as_ids(values: Any) -> Tensor:
+    """A row of ids, of whatever make, as integers (N,) of 64 bits.
+
+    Raises `ValueError` for numbers that are not whole, and for more than one row.
+    """
+    if isinstance(values, Tensor):
+        kind = "f" if values.is_floating_point() or values.is_complex() else "i"
+    else:
+        values = np.asarray(values)
+        kind = values.dtype.kind
+    if values.ndim != 1 or (len(values) and kind not in "iu"):
+        raise ValueError(
+            f"ids of shape {tuple(values.shape)} and type {values.dtype}: give one row "
+            f"of whole numbers, (N,)"
+        )
+    if isinstance(values, Tensor):
+        return values.long()
+    return torch.from_numpy(values.astype(np.int64))
 
 
 def check_documents(lengths: Sequence[int], context_length: int) -> None:
@@ -251,11 +352,20 @@ def check_documents(lengths: Sequence[int], context_length: int) -> None:
         )
 
 
+def check_at_least(least: int, **values: int) -> None:
+    """Raises `ValueError` that names the first of the values that is smaller."""
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"{name}={value} must be at least {least}")
+
+
 def check_length(ids: Sequence[int] | Tensor, context_length: int) -> None:
     """Refuse a text that does not fill one window.
 
     Raises `ValueError` that names both lengths.
     """
+    check_at_least(1, context_length=context_length)
+    as_ids(ids[:1])
     if len(ids) < context_length + 1:
         raise ValueError(
             f"the text has {len(ids)} tokens, but context_length={context_length} "

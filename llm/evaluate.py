@@ -4,14 +4,16 @@ against the floor, where one is known."""
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from llm.data import IGNORE
+from llm.fast.functions import cross_entropy
 from llm.oracle import Oracle, ParseError, parse
-from llm.tokenizers import END_OF_TEXT, Tokenizer
-from llm.train import above_the_floor, mean_and_error, row_losses
+from llm.tokenizers import UNKNOWN, Tokenizer
 
 # Chance takes the loss of a model at the floor that far below it once in 30,000.
 STANDARD_ERRORS = 4
@@ -34,6 +36,8 @@ class Evaluation:
     n_tokens: int
     # Bytes (UTF-8) that these tokens stand for; an end mark stands for none.
     n_bytes: int
+    # Of the tokens, those that stand for anything; nobody knows for how many bytes.
+    n_unknown: int = 0
     # Nats per token that no honest model gets below; None = not known.
     floor: float | None = None
     # The loss less its floor, in nats per token.
@@ -44,17 +48,24 @@ class Evaluation:
     @property
     def bits_per_byte(self) -> float:
         """The surprise of all tokens in bits, over the bytes they stand for; nan for
-        end marks alone."""
-        if self.n_bytes == 0:
+        end marks alone, and where a token stands for anything."""
+        if self.n_bytes == 0 or self.n_unknown:
             return math.nan
         return self.loss * self.n_tokens / self.n_bytes / math.log(2)
 
     def __str__(self) -> str:
-        said = (
-            f"{with_error(self.loss, self.standard_error)} nats per token, "
-            f"{self.bits_per_byte:.3f} bits per byte ({self.n_tokens:,} tokens, "
-            f"{self.n_bytes:,} bytes)"
-        )
+        said = f"{with_error(self.loss, self.standard_error)} nats per token, "
+        if self.n_unknown:
+            said += (
+                f"not comparable in bits per byte: {self.n_unknown:,} of "
+                f"{self.n_tokens:,} tokens are {UNKNOWN}, which is cheap to predict "
+                f"and stands for anything"
+            )
+        else:
+            said += (
+                f"{self.bits_per_byte:.3f} bits per byte ({self.n_tokens:,} tokens, "
+                f"{self.n_bytes:,} bytes)"
+            )
         if self.floor is None:
             return said
         compared = compare(self.floor, self.gap, self.gap_standard_error)
@@ -74,25 +85,111 @@ def evaluate(
 
     model: from ids (B, T) to logits (B, T, V). x, y: integers (n, T), where the model
     is, from `windows` or `documents`; floor: (n,), nats that each row costs the best
-    possible model, if that is known.
+    possible model, if that is known. Raises what `row_losses` and `count_bytes` do.
     """
     sums = row_losses(model, x, y, batch_size=batch_size)
     counts = (y != IGNORE).sum(1)
     loss, error = mean_and_error(sums, counts)
+    n_bytes, n_unknown = count_bytes(tokenizer, y[y != IGNORE])
     return Evaluation(
         loss=loss,
         standard_error=error,
         n_tokens=int(counts.sum()),
-        n_bytes=count_bytes(tokenizer, y[y != IGNORE]),
+        n_bytes=n_bytes,
+        n_unknown=n_unknown,
         **above_the_floor(sums, counts, floor),
     )
 
 
-def count_bytes(tokenizer: Tokenizer, ids: Tensor) -> int:
-    """The bytes of text that ids stand for; the end mark is no text."""
-    lengths = {i: len(token) for token, i in tokenizer.vocab.items()}
-    lengths[tokenizer.special_tokens.get(END_OF_TEXT)] = 0
-    return sum(lengths[i] for i in ids.tolist())
+def count_bytes(tokenizer: Tokenizer, ids: Tensor) -> tuple[int, int]:
+    """The bytes of text that ids stand for, an end mark for none; and how many of the
+    ids stand for anything, which are not counted among the bytes.
+
+    Raises `ValueError` for an id that is not in the vocabulary.
+    """
+    counts = Counter(ids.tolist())
+    spellings = {i: tokenizer.spelling(i) for i in counts}
+    n_bytes = sum(len(spellings[i] or b"") * n for i, n in counts.items())
+    return n_bytes, sum(n for i, n in counts.items() if spellings[i] is None)
+
+
+# --- Row by row -------------------------------------------------------------------
+
+
+def held_out_loss(
+    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
+) -> tuple[float, float]:
+    """How surprised a model is by text it was not trained on, and how sure we are.
+
+    x, y: integers (n, T), where the model is; from `windows` or `documents`.
+    Returns the mean and its standard error, in nats per token, the rows counted as
+    independent; one row alone has no standard error (nan).
+    """
+    sums = row_losses(model, x, y, batch_size=batch_size)
+    return mean_and_error(sums, (y != IGNORE).sum(1))
+
+
+@torch.inference_mode()
+def row_losses(
+    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
+) -> Tensor:
+    """How surprised a model is by each row: the sum over its targets, in nats.
+
+    x, y: integers (n, T), where the model is. Returns (n,), on the CPU. Raises
+    `ValueError` where there is no target, or batch_size is not at least 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size} must be at least 1")
+    if not (y != IGNORE).any():
+        raise ValueError(
+            f"targets of shape {tuple(y.shape)}, of which none counts: there is "
+            f"nothing to measure a loss on"
+        )
+    was_training = model.training
+    model.eval()
+    sums = []
+    for some_x, some_y in zip(
+        x.split(batch_size), y.split(batch_size), strict=True
+    ):
+        losses = cross_entropy(model(some_x), some_y, IGNORE, "none")
+        sums.append(losses.view_as(some_y).cpu().double().sum(1))
+    model.train(was_training)
+    return torch.cat(sums)
+
+
+def mean_and_error(sums: Tensor, counts: Tensor) -> tuple[float, float]:
+    """The mean of what was summed row by row, and its standard error.
+
+    sums, counts: (n,), of each row. Where all counts are equal, this is the
+    standard deviation of the means over √n.
+
+    **Source:** Cochran (1977), section 2.11, for an unlimited population.
+    """
+    sums, counts = sums.cpu().double(), counts.cpu()
+    n, mean = len(sums), sums.sum() / counts.sum()
+    if n == 1:
+        return float(mean), math.nan
+    spread = (sums - mean * counts).square().sum() * n / (n - 1)
+    return float(mean), float(spread.sqrt() / counts.sum())
+
+
+def above_the_floor(
+    sums: Tensor, counts: Tensor, floor: Tensor | None
+) -> dict[str, float]:
+    """The floor under some rows, and how far above it a model is.
+
+    sums, floor: (n,), nats that each row costs the model, and the best possible one;
+    counts: (n,), its targets. Returns `floor`, `gap` and `gap_standard_error` in nats
+    per token; nothing where no floor is known.
+
+    The floor is subtracted row by row: a row that is hard for one is hard for both,
+    so the gap is known much better than the loss.
+    """
+    if floor is None:
+        return {}
+    gap, error = mean_and_error(sums - floor, counts)
+    mean_floor = float(floor.double().sum() / counts.sum())
+    return {"floor": mean_floor, "gap": gap, "gap_standard_error": error}
 
 
 # --- A loss and its floor, in words -----------------------------------------------

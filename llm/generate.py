@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llm.decode import DecodeStep, can_step
+from llm.fast import speed_up
+from llm.fast.decode import DecodeStep, can_step
 from llm.model import GPT
 from llm.tokenizers import END_OF_TEXT, Tokenizer
 
@@ -42,13 +43,22 @@ def greedy(logits: Tensor) -> Tensor:
 def temperature(t: float) -> Sampler:
     """Divide the logits by t: below 1 the likely tokens gain, above 1 they lose.
 
-    Raises `ValueError` unless t is positive; its limit at 0 is `greedy`.
+    Raises `ValueError` unless t is positive and finite; its limit at 0 is `greedy`.
 
     **Source:** Ackley, Hinton and Sejnowski (1985), equation 2.
     """
-    if not t > 0:
-        raise ValueError(f"temperature={t} must be above 0; for 0 take greedy")
-    return lambda logits: logits / t
+    if not 0 < t < math.inf:
+        raise ValueError(
+            f"temperature={t} must be above 0 and finite; for 0 take greedy"
+        )
+    if 1e-6 < t < 1e6:
+        return lambda logits: logits / t
+
+    def extreme(logits: Tensor) -> Tensor:  # the quotients would overflow
+        below_best = logits - logits.amax(dim=-1, keepdim=True)
+        return (below_best.double() / t).to(logits.dtype)
+
+    return extreme
 
 
 def top_k(k: int) -> Sampler:
@@ -106,13 +116,29 @@ def draw(logits: Tensor, generators: Sequence[torch.Generator]) -> list[int]:
     A point between 0, excluded, and 1, included, falls into the share of one token
     when the shares lie side by side; a token without a share is never hit.
 
-    logits: (B, V). Returns B ids.
+    logits: (B, V). Returns B ids. Raises `ValueError` for logits that are no
+    numbers, or leave no token at all.
     """
     probs = logits.float().softmax(dim=-1).cpu()  # (B, V)
     up_to = probs.cumsum(dim=-1, dtype=torch.double)  # (B, V)
+    check_finite(up_to[:, -1])
     dice = [torch.rand(1, dtype=torch.double, generator=g) for g in generators]
     points = (1 - torch.stack(dice)) * up_to[:, -1:]  # (B, 1)
     return torch.searchsorted(up_to, points).squeeze(-1).tolist()
+
+
+def check_finite(numbers: Tensor) -> None:
+    """Raises `ValueError` where one number of each row is no number: nan, or ±inf.
+
+    numbers: (B,), such as the largest logits, or the sums of the probabilities.
+    """
+    wrong = [i for i, n in enumerate(numbers.tolist()) if not math.isfinite(n)]
+    if wrong:
+        raise ValueError(
+            f"nothing can be drawn for text {wrong[0]}: its logits hold nan or "
+            f"inf, or no token is left; has the training diverged, or a sampler "
+            f"removed everything?"
+        )
 
 
 # --- Reading: what the model sees of a text that outgrows its context -------------
@@ -187,7 +213,8 @@ class CachedReader:
         if ids.shape[1] == 0:
             return
         fresh = self.model.new_caches(len(rows))
-        self.model(ids, caches=fresh)
+        positions = torch.arange(ids.shape[1], device=ids.device)
+        self.model(ids, positions, fresh)
         for cache, new in zip(self.caches, fresh, strict=True):
             cache.k[rows], cache.v[rows] = new.k, new.v
 
@@ -209,17 +236,23 @@ def new_tokens(
     texts: list[list[int]],
     sampler: Sampler,
     generators: Sequence[torch.Generator],
+    n_tokens: int | None = None,
 ) -> Iterator[list[int]]:
     """Continue several texts at once, without end: read, sample, draw, append.
 
-    texts: B lists of ids, left as they are. Yields B ids, one for each text, again
-    and again.
+    texts: B lists of ids, left as they are. n_tokens: only ids below it are drawn,
+    for a model whose vocabulary is padded beyond that of its tokenizer; None = all.
+    Yields B ids, one for each text, again and again. Raises what `draw` raises.
     """
     texts = [list(text) for text in texts]
     while True:
         logits = reader(texts)  # (B, V)
+        if n_tokens is not None and n_tokens < logits.shape[-1]:
+            logits = logits[:, :n_tokens]
         if sampler is greedy:  # nothing to draw
-            ids = logits.argmax(dim=-1).tolist()
+            best, ids = logits.max(dim=-1)
+            check_finite(best)
+            ids = ids.tolist()
         else:
             ids = draw(sampler(logits), generators)
         for text, new in zip(texts, ids, strict=True):
@@ -330,8 +363,18 @@ def write(
 
     Yields one piece of text for each prompt, some of them empty; together they are
     the continuation, without the prompt. Raises `ValueError` for an empty prompt or
-    stop string, and for characters that the tokenizer does not know.
+    stop string, for characters that the tokenizer does not know, and for a single
+    text where several are wanted.
     """
+    if isinstance(prompts, str):
+        raise ValueError(
+            f"prompts={prompts!r} is one text and would be taken letter by letter: "
+            f"write [{prompts!r}]"
+        )
+    if isinstance(stop, str):
+        raise ValueError(f"stop={stop!r} is one text: write stop=[{stop!r}]")
+    if not prompts:
+        return
     if max_new_tokens is not None and max_new_tokens < 0:
         raise ValueError(f"max_new_tokens={max_new_tokens} must not be negative")
     writers = [Writer(tokenizer, stop) for _ in prompts]
@@ -339,12 +382,16 @@ def write(
     generators = [
         torch.Generator().manual_seed(seed + i) for i in range(len(texts))
     ]
+    if isinstance(model, GPT):
+        speed_up(model)
     reader = partial(read_afresh, model)
     if cached and hasattr(model, "new_caches"):
         reader = CachedReader(model, len(texts))
     was_training = model.training
     model.eval()
-    tokens = islice(new_tokens(reader, texts, sampler, generators), max_new_tokens)
+    size = tokenizer.vocab_size
+    tokens = new_tokens(reader, texts, sampler, generators, size)
+    tokens = islice(tokens, max_new_tokens)
     try:
         for ids in tokens:
             yield [writer.write(i) for writer, i in zip(writers, ids, strict=True)]
@@ -360,8 +407,13 @@ def stream(
 ) -> Iterator[str]:
     """Continue one prompt, piece by piece as it is drawn; options as in `write`.
 
-    Yields pieces of text that are final, none of them empty.
+    Yields pieces of text that are final, none of them empty. Raises what `write`
+    raises, and `ValueError` for several prompts.
     """
+    if not isinstance(prompt, str):
+        raise ValueError(
+            f"prompt={prompt!r} is no text; `generate` continues several at once"
+        )
     for (piece,) in write(model, tokenizer, [prompt], **options):
         if piece:
             yield piece
@@ -372,7 +424,7 @@ def generate(
 ) -> list[str]:
     """Continue several prompts, each as if it were alone; options as in `write`.
 
-    Returns the continuations, without the prompts.
+    Returns the continuations, without the prompts; none for no prompts.
     """
     pieces = zip(*write(model, tokenizer, prompts, **options), strict=True)
     return ["".join(column) for column in pieces]

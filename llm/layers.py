@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+import math
 
-from llm.linear import Linear
+import torch
+from torch import Tensor, nn
 
 
 class LayerNorm(nn.Module):
     """Shift and scale each vector to mean 0 and variance 1, then rescale it.
 
     x: (..., C). Returns the same shape. `weight` and `bias`, both (C,), are
-    learned.
+    learned; bias: False = without the second.
 
     **Source:** Ba, Kiros and Hinton (2016), equation 4.
     """
 
-    def __init__(self, d_model: int, eps: float = 1e-5) -> None:
+    def __init__(
+        self, d_model: int, eps: float = 1e-5, *, bias: bool = True
+    ) -> None:
         super().__init__()
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(d_model))
-        self.bias = nn.Parameter(torch.zeros(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+        mean = x.mean(-1, keepdim=True)
+        variance = x.var(-1, correction=0, keepdim=True)
+        x = (x - mean) / (variance + self.eps).sqrt() * self.weight
+        return x if self.bias is None else x + self.bias
 
 
 class RMSNorm(nn.Module):
@@ -42,7 +46,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(d_model))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        mean_square = x.square().mean(-1, keepdim=True)
+        return x / (mean_square + self.eps).sqrt() * self.weight
 
 
 def make_dropout(share: float) -> nn.Module:
@@ -53,27 +58,68 @@ def make_dropout(share: float) -> nn.Module:
     return nn.Dropout(share) if share else nn.Identity()
 
 
+def gelu_exact(x: Tensor) -> Tensor:
+    """x times the probability that a standard normal number is below x.
+
+    Returns the shape of x.
+
+    **Source:** Hendrycks and Gimpel (2016), section 2.
+    """
+    return x * (1 + torch.erf(x / math.sqrt(2))) / 2
+
+
+def gelu_tanh(x: Tensor) -> Tensor:
+    """`gelu_exact` to three digits, by a tanh, which once was quicker.
+
+    Returns the shape of x.
+
+    **Source:** Hendrycks and Gimpel (2016), section 2.
+    """
+    return x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+
+
+def silu(x: Tensor) -> Tensor:
+    """x times its own sigmoid: a gate that a number opens for itself.
+
+    Returns the shape of x.
+
+    **Source:** Hendrycks and Gimpel (2016), section 2; named swish by Ramachandran,
+    Zoph and Le (2017).
+    """
+    return x / (1 + torch.exp(-x))
+
+
+GELUS = {"tanh": gelu_tanh, "exact": gelu_exact}
+
+
 class FeedForward(nn.Module):
     """Two linear layers with a GELU between: each position thinks by itself.
 
     x: (..., C). Returns the same shape. The hidden width is `d_ff`, 4 C unless
-    told.
+    told. gelu: "tanh", the approximation that GPT-2 has, or "exact".
 
-    **Source:** Vaswani et al. (2017), equation 2; GELU in its tanh form from
-    Hendrycks and Gimpel (2016), as in GPT-2.
+    **Source:** Vaswani et al. (2017), equation 2; both forms of GELU from Hendrycks
+    and Gimpel (2016), section 2.
     """
 
     def __init__(
-        self, d_model: int, d_ff: int | None = None, dropout: float = 0.0
+        self,
+        d_model: int,
+        d_ff: int | None = None,
+        dropout: float = 0.0,
+        *,
+        gelu: str = "tanh",
+        bias: bool = True,
     ) -> None:
         super().__init__()
         d_ff = d_ff or 4 * d_model
-        self.up = Linear(d_model, d_ff)
-        self.down = Linear(d_ff, d_model)
+        self.up = nn.Linear(d_model, d_ff, bias=bias)
+        self.down = nn.Linear(d_ff, d_model, bias=bias)
+        self.activation = GELUS[gelu]
         self.dropout = make_dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.gelu(self.up(x), approximate="tanh")  # (..., F)
+        hidden = self.activation(self.up(x))  # (..., F)
         return self.dropout(self.down(hidden))
 
 
@@ -103,17 +149,22 @@ class SwiGLU(nn.Module):
     """
 
     def __init__(
-        self, d_model: int, d_ff: int | None = None, dropout: float = 0.0
+        self,
+        d_model: int,
+        d_ff: int | None = None,
+        dropout: float = 0.0,
+        *,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         d_ff = d_ff or swiglu_width(d_model)
-        self.gate = Linear(d_model, d_ff, bias=False)
-        self.up = Linear(d_model, d_ff, bias=False)
-        self.down = Linear(d_ff, d_model, bias=False)
+        self.gate = nn.Linear(d_model, d_ff, bias=bias)
+        self.up = nn.Linear(d_model, d_ff, bias=bias)
+        self.down = nn.Linear(d_ff, d_model, bias=bias)
         self.dropout = make_dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.silu(self.gate(x)) * self.up(x)  # (..., F)
+        hidden = silu(self.gate(x)) * self.up(x)  # (..., F)
         return self.dropout(self.down(hidden))
 
 
@@ -131,7 +182,7 @@ class LearnedPositions(nn.Module):
         self.weight = nn.Parameter(torch.zeros(context_length, d_model))
 
     def forward(self, positions: Tensor) -> Tensor:
-        return F.embedding(positions, self.weight)
+        return self.weight[positions]
 
 
 class RotaryPositions(nn.Module):
@@ -143,8 +194,9 @@ class RotaryPositions(nn.Module):
     the two coordinates of a point; at position p it is turned by p · base^(−2i/D)
     radians.
 
-    x: (B, H, T, D); positions: integers (T,) or (B, T). Returns the shape of x.
-    Raises `ValueError` for an odd D.
+    x: (B, H, T, D); positions: integers (T,) or (B, T), below `context_length`.
+    Returns the shape of x. base: 10,000 in most models; longer contexts take more.
+    Raises `ValueError` for an odd D, and for positions that fit no x.
 
     **Source:** Su et al. (2021), equation 34, in the two-halves layout that
     Llama checkpoints use.
@@ -159,17 +211,76 @@ class RotaryPositions(nn.Module):
                 f"rotary positions turn pairs of components, so the head width "
                 f"must be even, not {head_dim}; choose another d_model or n_heads"
             )
-        exponents = torch.arange(0, head_dim, 2).float() / head_dim
-        angles = torch.arange(context_length)[:, None] * base**-exponents
-        cos, sin = angles.cos(), angles.sin()  # (context_length, D/2)
-        table = torch.cat((cos, cos, -sin, sin), dim=-1)  # (context_length, 2 D)
-        self.register_buffer("table", table, persistent=False)
+        self.context_length, self.base = context_length, base
+        # not base ** -e, which rounds otherwise: at position 40,000 it shows
+        speeds = 1 / base ** (torch.arange(0, head_dim, 2) / head_dim)
+        angles = torch.arange(context_length)[:, None] * speeds  # (..., D/2)
+        self.register_buffer("cos", angles.cos(), persistent=False)
+        self.register_buffer("sin", angles.sin(), persistent=False)
 
-    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
-        at = F.embedding(positions, self.table).unsqueeze(-3)  # (..., 1, T, 2 D)
-        cos, sin = at.chunk(2, dim=-1)  # (..., 1, T, D)
-        other = x.roll(x.shape[-1] // 2, dims=-1)  # (B, ..., T, D)
-        return (x * cos + other * sin).type_as(x)
+    def forward(self, x: Tensor, positions: Tensor | None) -> Tensor:
+        check_rotation(x, positions, self.context_length)
+        cos, sin = self.cos[positions], self.sin[positions]  # (..., T, D/2)
+        if positions.dim() == 2:
+            cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)  # (B, 1, T, D/2)
+        first, second = x.chunk(2, dim=-1)
+        turned = first * cos - second * sin, second * cos + first * sin
+        return torch.cat(turned, dim=-1).type_as(x)
+
+
+def check_rotation(x: Tensor, positions: Tensor | None, n: int) -> None:
+    """Refuse positions that fit no x, or that no table of length n has.
+
+    Raises `ValueError` with both shapes, or the position.
+    """
+    if positions is None:
+        raise ValueError(
+            "rotary positions need to be told where each token stands: give "
+            "positions, such as torch.arange(T)"
+        )
+    one_row = x.dim() > 1 and positions.shape == x.shape[-2:-1]
+    per_text = x.dim() == 4 and positions.shape == (x.shape[0], x.shape[2])
+    if not (one_row or per_text):
+        raise ValueError(
+            f"x has shape {tuple(x.shape)} and positions {tuple(positions.shape)}: "
+            f"x is wanted as (B, H, T, D), positions as (T,) or (B, T)"
+        )
+    check_range(positions, n, "position", "context_length")
+
+
+def check_ids(ids: Tensor, vocab_size: int) -> None:
+    """Refuse what is no batch of ids below `vocab_size`.
+
+    Raises `ValueError` with the shape, the kind of number, or the id.
+    """
+    if ids.is_floating_point() or ids.dtype == torch.bool:
+        raise ValueError(f"ids are integers, not {ids.dtype}: write ids.long()")
+    if ids.dim() != 2:
+        raise ValueError(
+            f"ids have shape {tuple(ids.shape)}; a model reads a batch (B, T): "
+            f"write ids[None] for a single text"
+        )
+    if not ids.numel():
+        raise ValueError(
+            f"ids have shape {tuple(ids.shape)}: there is nothing to read; give at "
+            f"least one text of at least one token"
+        )
+    check_range(ids, vocab_size, "id", "vocab_size")
+
+
+def check_range(numbers: Tensor, n: int, what: str, limit: str) -> None:
+    """Raises `ValueError` for a number below 0, or not below n.
+
+    On a GPU, which would have to be waited for, the table itself complains.
+    """
+    if not numbers.is_cpu or not numbers.numel() or torch.compiler.is_compiling():
+        return
+    least, most = (int(x) for x in numbers.aminmax())
+    if least < 0 or most >= n:
+        raise ValueError(
+            f"{what} {least if least < 0 else most} is out of range: {limit}={n} "
+            f"goes from 0 to {n - 1}"
+        )
 
 
 class Embedding(nn.Module):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from llm.linear import Linear
+from llm.layers import check_ids
 
 
 class BigramTable(nn.Module):
@@ -61,10 +61,11 @@ class WindowModel(nn.Module):
         super().__init__()
         self.n_tokens = n_tokens
         self.tokens = nn.Embedding(vocab_size, d_model)
-        self.up = Linear(n_tokens * d_model, d_ff)
-        self.head = Linear(d_ff, vocab_size)
+        self.up = nn.Linear(n_tokens * d_model, d_ff)
+        self.head = nn.Linear(d_ff, vocab_size)
 
     def forward(self, ids: Tensor) -> Tensor:
+        check_ids(ids, self.tokens.num_embeddings)
         windows = F.pad(ids, (self.n_tokens - 1, 0)).unfold(1, self.n_tokens, 1)
         seen = self.tokens(windows).flatten(2)  # (B, T, ...)
         return self.head(self.up(seen).tanh())  # (B, T, V)

@@ -36,15 +36,22 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     Gains and biases have no business near zero; the decay is for the weights that
     multiply.
 
-    Returns what PyTorch's optimizers take.
+    Returns what PyTorch's optimizers take; a group without parameters is left out.
+    Raises `ValueError` where every parameter is frozen.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise ValueError(
+            "no parameter of the model requires a gradient, so there is nothing to "
+            "train; set requires_grad=True on those that should learn"
+        )
     matrices = [p for p in parameters if p.dim() > 1]
     vectors = [p for p in parameters if p.dim() <= 1]
-    return [
+    groups = [
         {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    return [group for group in groups if group["params"]]
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
@@ -55,4 +62,9 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> Tenso
 
     **Source:** Pascanu, Mikolov and Bengio (2013), algorithm 1.
     """
-    return torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    squares = [gradient.square().sum() for gradient in gradients]
+    length = torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
+    for gradient in gradients:
+        gradient *= (max_norm / (length + 1e-6)).clamp(max=1)  # 0 / 0 is no factor
+    return length

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
-from llm.checkpoints import newest_checkpoint, read_json
+from llm.checkpoints import load_model, newest_checkpoint, read_json, settings_of
 from llm.corpora import load_text, story
+from llm.count import parameters
 from llm.data import (
     Batches,
     DocumentBatches,
     Supply,
     check_documents,
     documents,
+    encode_documents,
     split,
     windows,
 )
+from llm.distributed import check_alike, check_share, n_processes, pick_device, rank
 from llm.files import atomic_write
+from llm.memory import check_memory
 from llm.model import GPT, GPTConfig, build
 from llm.oracle import surprises
 from llm.tokenizers import (
@@ -34,17 +37,10 @@ from llm.tokenizers import (
     load,
     train_tokenizer,
 )
-from llm.train import (
-    Rows,
-    TrainConfig,
-    check_share,
-    load_model,
-    n_processes,
-    pick_device,
-    rank,
-)
+from llm.train import Rows, TrainConfig, newest_whole, read_log
 
 RUNS = Path("runs")
+Config = TypeVar("Config", bound="RunConfig")
 # Minutes on two processors for a megabyte of text. In 150 processor-seconds on such
 # a text a Llama of this size reaches 2.2 bits per byte on held-out text, a GPT-2 2.4.
 MODEL = GPTConfig(
@@ -64,11 +60,21 @@ STORY_TRAINING = TrainConfig(batch_size=8, steps=3000, learning_rate=2.5e-3)
 HELD_OUT_SEED = -1
 TOKENIZER_STORIES = 1000  # so many of the first train the tokenizer
 Kind = Literal["bpe", "characters", "words", "bytes"]
+# What a run may consist of before its first checkpoint; then there is nothing yet
+# that could be lost.
+BEGUN = {"config.json", "tokenizer.json", "text.txt", "log.jsonl", "curve.png"}
+# What of its settings a run keeps, so that it never learns from what it is measured
+# on, and each row comes when it would have come.
+KEPT = ("corpus", "validation_fraction", "tokenizer", "kind")
+KEPT_IN_TRAINING = ("seed", "batch_size")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
-    """What a model is to learn from, with which settings, and where it is kept."""
+class RunConfig:
+    """What a model is to learn from, with which settings, and where it is kept.
+
+    Contradictions raise `ValueError`.
+    """
 
     # The text, in UTF-8: a file, a folder of .txt and .md files, or - for stdin.
     text: str | None = None
@@ -80,17 +86,27 @@ class Order:
     resume: bool = False
     # A trained tokenizer; None = train one on the text.
     tokenizer: Path | None = None
-    # What a token is: bpe = frequent pieces of words; the others as named.
-    kind: Kind = "bpe"
+    # What a token is: bpe = frequent pieces of words; the others as named. None = as
+    # the tokenizer has it, or bpe.
+    kind: Kind | None = None
     # Share of a text, at its end, that is held out to measure on; usual: 0.1.
     validation_fraction: float = 0.1
     model: GPTConfig = MODEL
     training: TrainConfig = TRAINING
 
+    def __post_init__(self) -> None:
+        if self.text is not None and self.corpus:
+            raise ValueError(both_named(self.text, self.corpus))
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} must be above 0 and "
+                f"below 1"
+            )
+
     def tokenizer_in(self, run: Path, texts: Iterable[str]) -> Tokenizer:
         """That of the run that goes on, or the one to begin with."""
         if self.resume:
-            return load(run / "tokenizer.json")
+            return tokenizer_of(run)
         size = self.model.vocab_size
         return tokenizer_for(texts, self.kind, size, self.tokenizer)
 
@@ -99,19 +115,70 @@ class Order:
 
 
 def tokenizer_for(
-    texts: Iterable[str], kind: Kind, vocab_size: int, trained: Path | None = None
+    texts: Iterable[str],
+    kind: Kind | None,
+    vocab_size: int,
+    trained: Path | None = None,
 ) -> Tokenizer:
-    """One that was trained before, or one trained on the texts."""
-    if trained:
-        return load(trained)
-    size = vocab_size if kind == "bpe" else None
-    return train_tokenizer(kind, texts, size, [END_OF_TEXT])
+    """One that was trained before, or one trained on the texts.
+
+    Raises `ValueError` for a trained one of another kind, or a vocabulary that the
+    texts are too short for.
+    """
+    if not trained:
+        texts = list(texts)
+        size = None
+        if kind in (None, "bpe"):
+            size = vocab_size
+            check_vocab_size(size, texts)
+        return train_tokenizer(kind or "bpe", texts, size, [END_OF_TEXT])
+    tokenizer = load(trained)
+    if kind not in (None, tokenizer.kind):
+        raise ValueError(
+            f"--kind {kind}, but {trained} is a tokenizer of {tokenizer.kind}; leave "
+            f"one of the two out"
+        )
+    return tokenizer
+
+
+def check_vocab_size(vocab_size: int, texts: Sequence[str]) -> None:
+    """Refuse at once what no training could reach: each merge takes a byte or more.
+
+    Raises `ValueError` that names the most there can be.
+    """
+    most = 257 + sum(len(text.encode()) for text in texts)
+    if vocab_size > most:
+        raise ValueError(
+            f"vocab_size={vocab_size} is more than a text of {most - 257:,} bytes "
+            f"can yield, which is {most:,} at the very most; choose a smaller one"
+        )
+
+
+def tokenizer_of(run: Path) -> Tokenizer:
+    """The tokenizer of a run. Raises `ValueError` if it is not as it was written."""
+    path = run / "tokenizer.json"
+    known = config_of(run).get("tokenizer_sha256")
+    if known is not None and known != file_digest(path):
+        raise ValueError(
+            f"{path} has changed since the run began, and the model reads its ids "
+            f"otherwise; put the old one back"
+        )
+    return load(path)
+
+
+def check_same_size(tokenizer: Tokenizer, model: GPTConfig, run: Path) -> None:
+    """Raises `ValueError` where a model and its tokenizer do not fit together."""
+    if tokenizer.vocab_size != model.vocab_size:
+        raise ValueError(
+            f"{run / 'tokenizer.json'} has {tokenizer.vocab_size} entries, but the "
+            f"model has vocab_size={model.vocab_size}: it is not the tokenizer that "
+            f"the model was trained with; put that back"
+        )
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:
     """The ids of a text to learn from, in which `<|endoftext|>` ends a document."""
-    allowed = {END_OF_TEXT} & tokenizer.special_tokens.keys()
-    return tokenizer.encode(text, allowed_special=allowed)
+    return encode_documents(text, tokenizer)
 
 
 def digest(text: str) -> str:
@@ -119,13 +186,19 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """What tells the bytes of a file from all others."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 # --- What a model learns from, and is measured on ---------------------------------
 
 
-class Material(NamedTuple):
+class RunData(NamedTuple):
     """What a run learns from and is measured on.
 
-    floor: as in `train`; digest: what tells it from all other material.
+    floor: as in `train`; digest: what tells it from all other data; read: the text
+    that came from standard input, where it cannot be read again.
     """
 
     tokenizer: Tokenizer
@@ -133,30 +206,34 @@ class Material(NamedTuple):
     held_out: Rows
     floor: Tensor | None
     digest: str
+    read: str | None = None
 
 
-def from_text(order: Order, run: Path) -> Material:
+def from_text(config: RunConfig, run: Path) -> RunData:
     """A text, cut into windows; no floor is known under these."""
-    text = load_text(order.text)
-    front, tail = split(text, order.validation_fraction)
-    # only bpe can spell a text that it has not seen
-    seen = front if order.kind == "bpe" else text
-    tokenizer = order.tokenizer_in(run, [seen])
-    ids, held_out = (
-        torch.tensor(encode(tokenizer, part)) for part in (front, tail)
-    )
-    length, c = order.model.context_length, order.training
-    supply = Batches(ids, length, c.batch_size, c.seed)
-    return Material(
-        tokenizer, supply, windows(held_out, length), None, digest(text)
+    text = load_text(config.text)
+    parts = split(text, config.validation_fraction)
+    # Only bpe can spell what it has not seen; the others see both parts, each by
+    # itself, since the cut may tear a word.
+    seen = parts[:1] if config.kind in (None, "bpe") else parts
+    tokenizer = config.tokenizer_in(run, seen)
+    ids, held_out = (torch.tensor(encode(tokenizer, part)) for part in parts)
+    length, c = config.model.context_length, config.training
+    return RunData(
+        tokenizer,
+        Batches(ids, length, c.batch_size, c.seed),
+        windows(held_out, length),
+        None,
+        digest(text),
+        text if config.text == "-" else None,
     )
 
 
-def from_stories(order: Order, run: Path) -> Material:
+def from_stories(config: RunConfig, run: Path) -> RunData:
     """Stories without end, each in a row of its own, and their floor."""
-    length, c = order.model.context_length, order.training
+    length, c = config.model.context_length, config.training
     first = [story(c.seed, i) for i in range(TOKENIZER_STORIES)]
-    tokenizer = order.tokenizer_in(run, first)
+    tokenizer = config.tokenizer_in(run, first)
     if isinstance(tokenizer, WordTokenizer):
         raise ValueError(
             "a tokenizer of words cannot spell a word that it has not seen, and "
@@ -173,7 +250,7 @@ def from_stories(order: Order, run: Path) -> Material:
         length,
         c.batch_size,
     )
-    return Material(tokenizer, supply, held_out, floor, digest("".join(first)))
+    return RunData(tokenizer, supply, held_out, floor, digest("".join(first)))
 
 
 def stories_and_floor(
@@ -182,6 +259,8 @@ def stories_and_floor(
     """The first stories of a seed, one in each row, and what each costs at best."""
     if count < 1:
         raise ValueError(f"count={count} must be at least 1")
+    what = f"measuring on count={count} stories of context_length={context_length}"
+    check_memory(16 * count * context_length, what)
     texts = [story(seed, i) for i in range(count)]
     rows = [tokenizer.encode(text) for text in texts]
     return documents(rows, end_mark(tokenizer), context_length), surprises(texts)
@@ -197,95 +276,191 @@ def end_mark(tokenizer: Tokenizer) -> int:
     return tokenizer.special_tokens[END_OF_TEXT]
 
 
-def refuse_two_sources(text: str | None, corpus: str | None) -> None:
-    """Raises `ValueError` where a text is named, and the stories as well."""
-    if text is not None and corpus:
-        raise ValueError(
-            f"--text {text} and --corpus {corpus} exclude each other; leave one of "
-            f"them out"
-        )
+def both_named(text: str, corpus: str) -> str:
+    """What is wrong where a text is named, and the stories as well."""
+    return (
+        f"--text {text} and --corpus {corpus} exclude each other; leave one of them "
+        f"out"
+    )
+
+
+# --- What a machine can hold ------------------------------------------------------
+
+
+def check_sizes(model: GPTConfig, training: TrainConfig) -> None:
+    """Refuse what cannot fit into memory, before any of it is asked for.
+
+    Counted is what there must be at least: of each parameter its value, its gradient
+    and two moments; of each position of the rows that go through the model at once
+    the stream of each block and the logits, in four bytes; the ids of a batch.
+    Raises `ValueError` that names the sizes.
+    """
+    c, length = model, model.context_length
+    rows = min(
+        training.micro_batch_size or training.batch_size, training.batch_size
+    )
+    stream = 4 * rows * length * (c.vocab_size + c.n_layers * c.d_model)
+    n_bytes = 16 * parameters(c) + stream + 16 * training.batch_size * length
+    sizes = ("vocab_size", "context_length", "d_model", "n_layers", "d_ff")
+    named = [f"{name}={getattr(c, name)}" for name in sizes if getattr(c, name)]
+    named += [f"{rows} rows at once, batch_size={training.batch_size}"]
+    device = pick_device(training.device)
+    there = torch.cuda.mem_get_info(device)[1] if device.type == "cuda" else None
+    check_memory(n_bytes, f"training with {', '.join(named)}", there)
 
 
 # --- The folder of a run ----------------------------------------------------------
 
 
-def prepare(order: Order) -> tuple[Path, GPT, Material]:
+def prepare(config: RunConfig, run: Path) -> tuple[GPT, RunData]:
     """Read and check everything; when all is well, begin the folder of the run.
 
-    Returns the folder, the model, and what it is to learn from.
+    run: from `folder_of`, reserved for this process. Returns the model, and what it
+    is to learn from.
     """
-    run = free_folder(order)
-    pick_device(order.training.device)
-    check_share(order.training.batch_size)
-    material = (from_stories if order.corpus else from_text)(order, run)
-    tokenizer = material.tokenizer
-    config = replace(order.model, vocab_size=tokenizer.vocab_size)
-    write_run(run, tokenizer, replace(order, model=config), material.digest)
-    torch.manual_seed(order.training.seed)
-    return run, build(config), material
-
-
-def free_folder(order: Order) -> Path:
-    """Where the run goes. Raises `ValueError` if something else is there."""
-    refuse_two_sources(order.text, order.corpus)
-    if order.text is None and order.corpus is None:
-        raise ValueError(
-            "--text is missing: name a file, a folder, or - for stdin; or learn "
-            "from --corpus stories"
-        )
-    if order.text == "-" and n_processes() > 1:
-        raise ValueError("--text - can be read by one process only; name a file")
-    name = order.corpus or Path(order.text).stem.strip("-") or "text"
-    run = order.folder or RUNS / name
-    if not order.resume and run.exists() and not unused(run):
+    check_share(config.training.batch_size)
+    check_sizes(config.model, config.training)
+    if config.resume:
+        check_kept(saved_config(run, RunConfig), config)
+        if newest_whole(run, config.training.steps):
+            read_log(run / "log.jsonl")
+    elif run.exists() and not unused(run):
         raise ValueError(
             f"{run} is in use; go on with it by --resume, or choose another folder "
             f"with --folder"
         )
-    return run
+    data = (from_stories if config.corpus else from_text)(config, run)
+    tokenizer = data.tokenizer
+    if config.resume:
+        check_same_size(tokenizer, config.model, run)
+    sized = replace(config.model, vocab_size=tokenizer.vocab_size)
+    config = replace(config, model=sized, kind=tokenizer.kind)
+    check_sizes(sized, config.training)
+    torch.manual_seed(config.training.seed)
+    model = build(sized)
+    write_run(run, config, data)
+    return model, data
+
+
+def folder_of(config: RunConfig) -> Path:
+    """Where the run goes. Raises `ValueError` where it is not said from what."""
+    if config.text is None and config.corpus is None:
+        raise ValueError(
+            "--text is missing: name a file, a folder, or - for stdin; or learn "
+            "from --corpus stories"
+        )
+    if config.text == "-" and n_processes() > 1:
+        raise ValueError("--text - can be read by one process only; name a file")
+    return config.folder or RUNS / (config.corpus or name_of(config.text))
+
+
+def name_of(text: str) -> str:
+    """What a run of a text is called, a plain name whatever the text is.
+
+    >>> name_of("plays/hamlet.txt"), name_of("-"), name_of("/")
+    ('hamlet', 'text', 'text')
+    """
+    if text == "-":
+        return "text"
+    return Path(text).resolve().stem.strip("-.") or "text"
 
 
 def unused(folder: Path) -> bool:
-    """Is there nothing in a folder but what a run killed at its start may leave?"""
-    names = {path.name for path in folder.iterdir()}
-    return all(name == "tokenizer.json" or name.startswith(".") for name in names)
+    """Is there nothing in a folder but what a run leaves that never came to its
+    first checkpoint?"""
+    names = {path.name for path in folder.iterdir() if path.name[0] != "."}
+    if not names <= BEGUN:
+        return False
+    return "config.json" not in names or "text_sha256" in config_of(folder)
 
 
-def write_run(run: Path, tokenizer: Tokenizer, order: Order, text: str) -> None:
+def write_run(run: Path, config: RunConfig, data: RunData) -> None:
     """Keep what it takes to go on, in `tokenizer.json` and `config.json`.
 
-    Raises `ValueError` where a run goes on with another text or another model.
+    Raises `ValueError` where a run goes on with another text.
     """
-    values = {**asdict(order), "text_sha256": text}
+    values = {**asdict(config), "text_sha256": data.digest}
     del values["folder"], values["resume"]
-    if order.resume:
-        refuse_changes(read_json(run / "config.json"), values)
-    if n_processes() > 1:
-        dist.barrier()  # nobody writes before everybody has checked
-    if rank() == 0:
-        run.mkdir(parents=True, exist_ok=True)
-        tokenizer.save(run / "tokenizer.json")
-        with atomic_write(run / "config.json", "w") as file:
-            json.dump(values, file, indent=2, default=str)
+    if config.resume:
+        check_text(config_of(run), values)
+    check_alike(
+        json.dumps([str(run.resolve()), values], default=str),
+        "have different folders, texts or settings, and would train together",
+    )  # nobody writes before everybody has checked
+    if rank() > 0:
+        return
+    if data.read is not None:
+        values["text"] = str(run / "text.txt")
+        with atomic_write(run / "text.txt") as file:
+            file.write(data.read.encode())
+    if not config.resume:
+        data.tokenizer.save(run / "tokenizer.json")
+    values["tokenizer_sha256"] = file_digest(run / "tokenizer.json")
+    with atomic_write(run / "config.json", "w") as file:
+        json.dump(values, file, indent=2, default=str)
 
 
-def refuse_changes(before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raises `ValueError` if the text or the shape of the model is another one."""
-    if before["text_sha256"] != now["text_sha256"]:
-        wrong = f"{now['text']} is not the text"
-        if now["corpus"]:
-            wrong = f"the stories of seed {now['training']['seed']} are not those"
+def check_text(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raises `ValueError` if a run goes on with another text than it began with."""
+    if before["text_sha256"] == now["text_sha256"]:
+        return
+    raise ValueError(
+        f"{now['text']} is not the text that the run began with; give what it began "
+        f"with, or begin a new run with --folder"
+        if now["text"]
+        else f"the stories of seed {now['training']['seed']} are not those that the "
+        f"run began with: they have been rewritten since; begin a new run with "
+        f"--folder"
+    )
+
+
+def check_kept(before: RunConfig, now: RunConfig) -> None:
+    """Raises `ValueError` where an option would change what a run keeps."""
+    model = [field.name for field in fields(GPTConfig)]
+    pairs = [(before, now, KEPT), (before.model, now.model, model)]
+    pairs += [(before.training, now.training, KEPT_IN_TRAINING)]
+    for old, new, names in pairs:
+        for name in names:
+            if getattr(old, name) != getattr(new, name):
+                raise ValueError(
+                    f"{name}={getattr(new, name)}, but the run has {name}="
+                    f"{getattr(old, name)}: what a run learns from, in which order, "
+                    f"and the shape of its model stay as they were when it began; "
+                    f"leave the option out, or begin another run with --folder"
+                )
+
+
+def config_of(run: Path) -> dict[str, Any]:
+    """What the `config.json` of a run says; nothing where there is none."""
+    path = run / "config.json"
+    return read_json(path) if path.exists() else {}
+
+
+def saved_config(run: Path, kind: type[Config]) -> Config:
+    """The settings that a run began with, or last went on with.
+
+    kind: `RunConfig`, or a class made of it. Raises `ValueError` where there are none,
+    or not all that it takes.
+    """
+    path, values = run / "config.json", config_of(run)
+    if not values:
         raise ValueError(
-            f"{wrong} that the run began with; give what it began with, or begin a "
-            f"new run with --folder"
+            f"there is no run in {run} to resume; begin it with --text or --corpus"
         )
-    for name, value in now["model"].items():
-        if value != before["model"][name]:
-            raise ValueError(
-                f"{name}={value}, but the run has {name}={before['model'][name]}: "
-                f"a model keeps its shape; leave the option out, or begin another "
-                f"run with --folder"
-            )
+    needed = {"text", "corpus", "text_sha256", "model", "training", *KEPT}
+    if missing := sorted(needed - values.keys()):
+        raise ValueError(
+            f"{path} does not say {missing[0]}: it is not the settings of a run, or "
+            f"those of an older version; begin another run with --folder"
+        )
+    values = {n: v for n, v in values.items() if not n.endswith("_sha256")}
+    for name in ("text", "corpus", "tokenizer", "kind"):
+        if not isinstance(values[name], str | None):
+            raise ValueError(f"{path}: {name}={values[name]!r} must be a string")
+    values["model"] = settings_of(GPTConfig, values["model"])
+    values["training"] = settings_of(TrainConfig, values["training"])
+    values["tokenizer"] = values["tokenizer"] and Path(values["tokenizer"])
+    return settings_of(kind, {**values, "folder": run})
 
 
 def newest_run(pattern: str) -> Path:
@@ -301,8 +476,7 @@ def newest_run(pattern: str) -> Path:
 
 def learnt_stories(run: Path) -> bool:
     """Has the model of this run learnt from stories?"""
-    path = run / "config.json"
-    return path.exists() and read_json(path).get("corpus") == "stories"
+    return config_of(run).get("corpus") == "stories"
 
 
 def open_run(run: Path, device: str) -> tuple[GPT, Tokenizer]:
@@ -313,15 +487,21 @@ def open_run(run: Path, device: str) -> tuple[GPT, Tokenizer]:
             f"there is no whole checkpoint in {run}; train it with: "
             f"python -m llm train --text book.txt --folder {run}"
         )
-    return load_model(folder).to(pick_device(device)), load(run / "tokenizer.json")
+    model, tokenizer = load_model(folder), tokenizer_of(run)
+    check_same_size(tokenizer, model.config, run)
+    return model.to(pick_device(device)), tokenizer
 
 
 def held_out_text(run: Path) -> str:
     """The part of a run's text that it was not trained on."""
-    values = read_json(run / "config.json")
-    text = load_text(values["text"])
-    if digest(text) != values["text_sha256"]:
+    config, known = saved_config(run, RunConfig), config_of(run)["text_sha256"]
+    if config.text in (None, "-"):
         raise ValueError(
-            f"{values['text']} has changed since; name a text with --text"
+            f"the text that {run} has learnt from was not kept; name one with --text"
         )
-    return split(text, values["validation_fraction"])[1]
+    text = load_text(config.text)
+    if digest(text) != known:
+        raise ValueError(
+            f"{config.text} has changed since; name a text with --text"
+        )
+    return split(text, config.validation_fraction)[1]

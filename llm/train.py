@@ -1,37 +1,52 @@
-"""Lower the loss: the loop, held-out loss, exact resume, several processes."""
+"""Lower the loss: the loop, its log, and exact resume."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from llm.checkpoints import (
+    checkpoints,
     delete_leftovers,
+    described,
     load_checkpoint,
     newest_checkpoint,
-    read_description,
+    read_json,
     save_checkpoint,
-    settings_of,
 )
 from llm.data import IGNORE, Supply
-from llm.files import atomic_write
-from llm.model import GPT, GPTConfig, build, next_token_loss
-from llm.optim import clip_gradients, parameter_groups, warmup_cosine
+from llm.distributed import (
+    any_process,
+    autocast,
+    check_alike,
+    my_share,
+    pick_device,
+    rank,
+    share_weights,
+    sum_gradients,
+    summed,
+)
+from llm.evaluate import above_the_floor, mean_and_error, row_losses
+from llm.fast import speed_up
+from llm.fast.functions import clip_gradients, cross_entropy
+from llm.files import atomic_write, locked
+from llm.optim import parameter_groups, warmup_cosine
 
+logger = logging.getLogger(__name__)
+SEEDS = 2**64  # PyTorch takes no seed from here on
 DTYPES = ("auto", "float32", "bfloat16")
 Record = dict[str, Any]
 Rows = tuple[Tensor, Tensor]  # inputs and targets, integers (n, T)
@@ -63,7 +78,7 @@ class TrainConfig:
     beta2: float = 0.95
     # Longest gradient that is not shrunk; usual: 1.
     clip_norm: float = 1.0
-    # Where the order of the rows and the dropout begin; any number from 0.
+    # Where the order of the rows and the dropout begin; from 0, below 2**64.
     seed: int = 0
     # Updates from one look at the held-out rows to the next.
     evaluate_every: int = 250
@@ -82,20 +97,25 @@ class TrainConfig:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             least = 0 if field.name in ("seed", "warmup_steps") else 1
-            if "int" in str(field.type) and value is not None and value < least:
+            if "int" not in str(field.type) or value is None:
+                continue
+            if isinstance(value, float):
+                raise ValueError(f"{field.name}={value} must be a whole number")
+            if value < least:
                 raise ValueError(f"{field.name}={value} must be at least {least}")
         top = self.learning_rate
         limits = {
-            "learning_rate": (top > 0, "above 0"),
+            "learning_rate": (0 < top < math.inf, "above 0, and finite"),
             "min_learning_rate": (0 <= self.lowest_rate <= top, f"from 0 to {top}"),
             "warmup_steps": (
                 self.n_warmup < self.steps,
                 f"below steps={self.steps}",
             ),
-            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0"),
             "beta1": (0 <= self.beta1 < 1, "at least 0 and below 1"),
             "beta2": (0 <= self.beta2 < 1, "at least 0 and below 1"),
             "clip_norm": (self.clip_norm > 0, "above 0"),
+            "seed": (self.seed < SEEDS, f"below {SEEDS}"),
             "dtype": (self.dtype in DTYPES, f"one of {', '.join(DTYPES)}"),
         }
         for name, (fine, wanted) in limits.items():
@@ -129,7 +149,7 @@ class TrainConfig:
 
 
 def train(
-    model: GPT,
+    model: nn.Module,
     supply: Supply,
     held_out: Rows | None,
     config: TrainConfig,
@@ -142,6 +162,7 @@ def train(
     """Update a model until `config.steps` updates are made; where the run has a
     checkpoint, go on from the newest.
 
+    model: from ids (B, T) to logits (B, T, V), with parameters that learn.
     supply: `Batches`, `DocumentBatches`, or anything else with `batch(step)`.
     held_out: x and y to measure on, integers (n, T), from `windows` or `documents`;
     None = do not measure. floor: (n,), nats that each held-out row costs the best
@@ -151,72 +172,113 @@ def train(
 
     Returns one record per update, from the first on: step, loss (nats per token),
     learning_rate, grad_norm, tokens (so far), tokens_per_second and, where it was
-    measured, what `held_out_record` says.
+    measured, what `held_out_record` says; it always is after the last update.
 
     Raises `ValueError` for batches of another size than `config.batch_size`, which
-    the processes cannot share, or longer than the context; for a checkpoint of
-    another model, and for a loss that is no longer a number.
+    the processes cannot share, or longer than the context; for a run that another
+    process works on, that has made more updates than `config.steps`, or has
+    checkpoints of which none is whole; for a checkpoint of another model, and for a
+    loss or a weight that is no longer a number, before it is saved.
     """
-    model.to(pick_device(config.device)).train()
+    if run:
+        described(model)  # or refuse it now, not when there is something to lose
+    speed_up(model).to(pick_device(config.device)).train()
     optimizer = adamw(model, config)
     share_weights(model)
-    done = resume(run, model, optimizer)
-    log = Log(run, done)
-    for step in range(done, config.steps):
-        record = timed_step(model, optimizer, supply, step, config)
-        record["tokens"] += log.tokens
-        record |= held_out_record(model, held_out, floor, step + 1, config)
-        log.write(record)
-        on_record(record)
-        stop = should_stop()
-        if stop or due(step + 1, config.checkpoint_every, config):
-            save(run, step + 1, model, optimizer, config)
-        if stop:
-            break
+    with reserved(run):
+        done = resume(run, model, optimizer, config.steps)
+        log = Log(run, done)
+        if done == config.steps and not log.measured:
+            log.amend(held_out_record(model, held_out, floor, done, config))
+        for step in range(done, config.steps):
+            record = timed_step(model, optimizer, supply, step, config)
+            record["tokens"] += log.tokens
+            record |= held_out_record(model, held_out, floor, step + 1, config)
+            log.write(record)
+            on_record(record)
+            stop = any_process(should_stop(), model)
+            if stop or due(step + 1, config.checkpoint_every, config):
+                save(run, record, model, optimizer, config)
+            if stop:
+                break
     return log.records
 
 
-def resume(run: Path | None, model: nn.Module, optimizer: Optimizer) -> int:
+def reserved(run: Path | None) -> AbstractContextManager:
+    """The folder of a run for this process alone; nothing if it is not ours to
+    write."""
+    return locked(run) if run and rank() == 0 else nullcontext()
+
+
+def resume(
+    run: Path | None, model: nn.Module, optimizer: Optimizer, steps: int
+) -> int:
     """Go back to the newest whole checkpoint of a run.
 
-    Returns how many updates it has seen; 0 where there is none.
+    Returns how many updates it has seen; 0 where there is none. Raises `ValueError`
+    if these are more than `steps`, and if none of its checkpoints is whole.
     """
     if run is None:
         return 0
     if rank() == 0:
-        run.mkdir(parents=True, exist_ok=True)
         delete_leftovers(run)
+    newest = newest_whole(run, steps)
+    done = load_checkpoint(newest, model, optimizer) if newest else 0
+    check_alike(done, "have checkpoints of different steps")
+    return done
+
+
+def newest_whole(run: Path, steps: int) -> Path | None:
+    """The checkpoint to go on from; None for a run that has made none yet.
+
+    Raises what `resume` does.
+    """
     newest = newest_checkpoint(run)
-    return load_checkpoint(newest, model, optimizer) if newest else 0
+    if newest is None and checkpoints(run):
+        raise ValueError(
+            f"no checkpoint in {run} is whole: put back what is missing, or delete "
+            f"its checkpoint-* folders to begin again at step 0"
+        )
+    done = read_json(newest / "config.json")["step"] if newest else 0
+    if done > steps:
+        raise ValueError(
+            f"steps={steps}, but {run} has made {done} updates already; give at "
+            f"least {done}, or begin another run with --folder"
+        )
+    return newest
 
 
 def save(
     run: Path | None,
-    step: int,
-    model: GPT,
+    record: Record,
+    model: nn.Module,
     optimizer: Optimizer,
     config: TrainConfig,
 ) -> None:
-    """Write a checkpoint, if there is a run to write it to and we are process 0."""
+    """Write a checkpoint, if there is a run to write it to and we are process 0.
+
+    record: of the last update. Raises `ValueError` for a weight that is not finite.
+    """
     if run and rank() == 0:
+        check_finite(model, record["step"])
         settings = {
-            "model": asdict(model.config),
+            "tokens": record["tokens"],
             "training": asdict(config),
             "tokenizer": "tokenizer.json",
         }
         keep = config.keep_checkpoints
-        save_checkpoint(run, step, model, optimizer, settings, keep)
+        save_checkpoint(run, record["step"], model, optimizer, settings, keep)
 
 
-def load_model(folder: Path) -> GPT:
-    """The model that a checkpoint folder describes, ready to be used.
-
-    Raises `ValueError` for a checkpoint that is cut or describes another model.
-    """
-    description = read_description(folder)
-    model = build(settings_of(GPTConfig, description["model"]))
-    load_checkpoint(folder, model)
-    return model.eval()
+def check_finite(model: nn.Module, step: int) -> None:
+    """Raises `ValueError` that names a parameter with a number that is not finite."""
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            raise ValueError(
+                f"{name} has a number that is not finite after step {step}, so no "
+                f"checkpoint was written; lower the learning rate, or lengthen the "
+                f"warm-up"
+            )
 
 
 def due(step: int, every: int, config: TrainConfig) -> bool:
@@ -247,7 +309,7 @@ def training_step(
     for some_x, some_y in zip(x.split(size), y.split(size), strict=True):
         with autocast(x.device, config.dtype):
             logits = model(some_x)  # (B, T, V)
-        part = next_token_loss(logits, some_y, IGNORE, "sum") / n_targets
+        part = cross_entropy(logits, some_y, IGNORE, "sum") / n_targets
         part.backward()
         loss += part.detach()
     sum_gradients(model)
@@ -258,7 +320,7 @@ def training_step(
 
 
 def timed_step(
-    model: GPT,
+    model: nn.Module,
     optimizer: Optimizer,
     supply: Supply,
     step: int,
@@ -305,14 +367,18 @@ def check_size(batch: Rows, batch_size: int) -> None:
 
 
 def adamw(model: nn.Module, config: TrainConfig) -> AdamW:
-    """The optimizer of a configuration; vectors are spared the weight decay."""
+    """The optimizer of a configuration; vectors are spared the weight decay.
+
+    Raises `ValueError` for a model of which everything is frozen.
+    """
     parameters = parameter_groups(model, config.weight_decay)
+    learning = [p for group in parameters for p in group["params"]]
     return AdamW(
         parameters,
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         # One walk through memory. Elsewhere it would want its counters on the device.
-        fused=parameters[0]["params"][0].device.type == "cpu" or None,
+        fused=learning[0].device.type == "cpu" or None,
     )
 
 
@@ -329,181 +395,11 @@ def seed_dropout(seed: int, step: int) -> None:
     torch.manual_seed(int(mixed.generate_state(1)[0]))
 
 
-# --- Where to compute -------------------------------------------------------------
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; for "auto" a GPU if there is one.
-
-    Raises `ValueError` for a device that this machine has not.
-    """
-    if name == "auto" and torch.cuda.is_available():
-        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
-    elif name == "auto":
-        name = "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device={name!r} is not to be had on this machine; take auto or cpu"
-        ) from error
-
-
-def autocast(device: torch.device, dtype: str) -> AbstractContextManager:
-    """Matrix products in bfloat16 where that pays: on a GPU that has it, or where
-    asked for. The weights stay float32."""
-    if dtype == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        dtype = "bfloat16" if fast else "float32"
-    if dtype == "float32":
-        return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16)
-
-
-# --- Several processes, each with its share of every batch ------------------------
-
-
-@contextmanager
-def processes() -> Iterator[None]:
-    """Join the other processes that `torchrun` started; alone, do nothing."""
-    if "LOCAL_RANK" not in os.environ:
-        yield
-        return
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
-
-
-def n_processes() -> int:
-    """How many processes train together: 1 unless `torchrun` started more."""
-    return dist.get_world_size() if dist.is_initialized() else 1
-
-
-def rank() -> int:
-    """The number of this process, from 0. Only process 0 writes files."""
-    return dist.get_rank() if dist.is_initialized() else 0
-
-
-def my_share(batch: Tensor) -> Tensor:
-    """The rows of a global batch that this process works on.
-
-    batch: (B, T). Returns (B / n_processes, T). Raises what `check_share` raises.
-    """
-    check_share(len(batch))
-    return batch.chunk(n_processes())[rank()]
-
-
-def check_share(batch_size: int) -> None:
-    """Raises `ValueError` when the processes cannot share a batch equally."""
-    n = n_processes()
-    if batch_size % n:
-        raise ValueError(
-            f"batch_size={batch_size} cannot be shared equally by {n} processes; "
-            f"choose a multiple of {n}"
-        )
-
-
-def summed(number: Tensor) -> Tensor:
-    """The sum of a number over all processes."""
-    if n_processes() > 1:
-        dist.all_reduce(number)
-    return number
-
-
-def sum_gradients(model: nn.Module) -> None:
-    """Add up the gradients of all processes, in one message; each gets the sum."""
-    if n_processes() == 1:
-        return
-    gradients = [p.grad for p in model.parameters() if p.requires_grad]
-    message = torch.cat([g.flatten() for g in gradients])
-    dist.all_reduce(message)
-    sizes = [g.numel() for g in gradients]
-    for gradient, part in zip(gradients, message.split(sizes), strict=True):
-        gradient.copy_(part.view_as(gradient))
-
-
-def share_weights(model: nn.Module) -> None:
-    """Give every process the weights of process 0."""
-    if n_processes() > 1:
-        for parameter in model.parameters():
-            dist.broadcast(parameter.data, src=0)
-
-
-# --- Held-out loss ----------------------------------------------------------------
-
-
-def held_out_loss(
-    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
-) -> tuple[float, float]:
-    """How surprised a model is by text it was not trained on, and how sure we are.
-
-    x, y: integers (n, T), where the model is; from `windows` or `documents`.
-    Returns the mean and its standard error, in nats per token, the rows counted as
-    independent; one row alone has no standard error (nan).
-    """
-    sums = row_losses(model, x, y, batch_size=batch_size)
-    return mean_and_error(sums, (y != IGNORE).sum(1))
-
-
-@torch.inference_mode()
-def row_losses(
-    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 32
-) -> Tensor:
-    """How surprised a model is by each row: the sum over its targets, in nats.
-
-    x, y: integers (n, T), where the model is. Returns (n,), on the CPU.
-    """
-    was_training = model.training
-    model.eval()
-    sums = []
-    for some_x, some_y in zip(
-        x.split(batch_size), y.split(batch_size), strict=True
-    ):
-        losses = next_token_loss(model(some_x), some_y, IGNORE, "none")
-        sums.append(losses.view_as(some_y).cpu().double().sum(1))
-    model.train(was_training)
-    return torch.cat(sums)
-
-
-def mean_and_error(sums: Tensor, counts: Tensor) -> tuple[float, float]:
-    """The mean of what was summed row by row, and its standard error.
-
-    sums, counts: (n,), of each row. Where all counts are equal, this is the
-    standard deviation of the means over √n.
-
-    **Source:** Cochran (1977), section 2.11, for an unlimited population.
-    """
-    sums, counts = sums.cpu().double(), counts.cpu()
-    n, mean = len(sums), sums.sum() / counts.sum()
-    if n == 1:
-        return float(mean), math.nan
-    spread = (sums - mean * counts).square().sum() * n / (n - 1)
-    return float(mean), float(spread.sqrt() / counts.sum())
-
-
-def above_the_floor(
-    sums: Tensor, counts: Tensor, floor: Tensor | None
-) -> dict[str, float]:
-    """The floor under some rows, and how far above it a model is.
-
-    sums, floor: (n,), nats that each row costs the model, and the best possible one;
-    counts: (n,), its targets. Returns `floor`, `gap` and `gap_standard_error` in nats
-    per token; nothing where no floor is known.
-
-    The floor is subtracted row by row: a row that is hard for one is hard for both,
-    so the gap is known much better than the loss.
-    """
-    if floor is None:
-        return {}
-    gap, error = mean_and_error(sums - floor, counts)
-    mean_floor = float(floor.double().sum() / counts.sum())
-    return {"floor": mean_floor, "gap": gap, "gap_standard_error": error}
+# --- What is held out -------------------------------------------------------------
 
 
 def held_out_record(
-    model: GPT,
+    model: nn.Module,
     held_out: Rows | None,
     floor: Tensor | None,
     step: int,
@@ -512,7 +408,8 @@ def held_out_record(
     """The held-out part of a record: validation_loss, validation_standard_error (not
     of one row alone), and what `above_the_floor` says.
 
-    Empty when it is not due, or not our task.
+    Empty when it is not due, or not our task. Raises `ValueError` for a loss that is
+    no number.
     """
     due_now = due(step, config.evaluate_every, config)
     if held_out is None or rank() > 0 or not due_now:
@@ -525,6 +422,11 @@ def held_out_record(
         sums = row_losses(model, x.to(device), y.to(device), batch_size=size)
     counts = (y != IGNORE).sum(1)
     loss, error = mean_and_error(sums, counts)
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"the held-out loss is {loss} after step {step}; lower learning_rate="
+            f"{config.learning_rate}, or lengthen the warm-up"
+        )
     record = {"validation_loss": loss, "validation_standard_error": error}
     record |= above_the_floor(
         sums, counts, None if floor is None else floor[::every]
@@ -541,32 +443,106 @@ class Log:
     run: the folder of `log.jsonl`; None = keep the records in memory only. done:
     updates in the checkpoint we go on from; what was written down after it is
     dropped, because it will be done again.
+
+    tokens: how many targets were learnt from so far. The checkpoint knows it as well,
+    so a log that was lost, or lost lines in a power failure, does not stop a run.
+    Raises `ValueError` for the log of another run, and what `read_log` does.
     """
 
     def __init__(self, run: Path | None, done: int) -> None:
         path = run / "log.jsonl" if run else None
-        self.records = [r for r in read_log(path) if r["step"] <= done]
+        self.done = done
+        before = (
+            read_log(path) if done else []
+        )  # nothing is kept of a new beginning
+        self.records = [r for r in before if r["step"] <= done]
+        self.tokens = tokens_learnt_from(run, done, self.records)
         self.path = path if rank() == 0 else None
-        if self.path:
-            with atomic_write(self.path, "w") as file:
-                file.writelines(json.dumps(r) + "\n" for r in self.records)
+        if len(self.records) < done:
+            logger.warning(
+                "%s has %d records of %d steps; the others are lost, and the run "
+                "goes on", path, len(self.records), done,
+            )  # fmt: skip
+        self._rewrite()
 
     @property
-    def tokens(self) -> int:
-        """How many targets were learnt from so far."""
-        return self.records[-1]["tokens"] if self.records else 0
+    def measured(self) -> bool:
+        """Is there a held-out loss of the checkpoint that we go on from?"""
+        last = self.records[-1] if self.records else {"step": 0}
+        return last["step"] == self.done and "validation_loss" in last
 
     def write(self, record: Record) -> None:
         """Append a record; no other line of the file is touched."""
         self.records.append(record)
+        self.tokens = record["tokens"]
         if self.path:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
 
+    def amend(self, more: Record) -> None:
+        """Add to the record of the checkpoint that we go on from."""
+        if not more:
+            return
+        if not self.records or self.records[-1]["step"] < self.done:
+            self.records.append({"step": self.done, "tokens": self.tokens})
+        self.records[-1] |= more
+        self._rewrite()
+
+    def _rewrite(self) -> None:
+        if self.path:
+            with atomic_write(self.path, "w") as file:
+                file.writelines(json.dumps(r) + "\n" for r in self.records)
+
+
+def tokens_learnt_from(run: Path | None, done: int, records: list[Record]) -> int:
+    """How many targets the checkpoint after `done` updates has learnt from.
+
+    Raises `ValueError` if the last of the records is one of another run.
+    """
+    if not run or not done:
+        return 0
+    counted = records[-1]["tokens"] if records else 0
+    description = read_json(run / f"checkpoint-{done:06d}" / "config.json")
+    tokens = description.get("tokens", counted)
+    if records and records[-1]["step"] == done and counted != tokens:
+        raise ValueError(
+            f"{run / 'log.jsonl'} is the log of another run: it counts {counted:,} "
+            f"tokens after step {done}, the checkpoint {tokens:,}; put back its own, "
+            f"or delete it, and the run goes on without"
+        )
+    return tokens
+
 
 def read_log(path: Path | None) -> list[Record]:
-    """The records of a log; a last line that was cut short is left out."""
+    """The records of a log; a last line that was cut short is left out.
+
+    Raises `ValueError` that names the file and the first line which is no record, or
+    does not come after the line before it.
+    """
     if not path or not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    *lines, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    records: list[Record] = []
+    for number, line in enumerate(lines, 1):
+        record = record_in(line)
+        if record is None or (records and record["step"] <= records[-1]["step"]):
+            raise ValueError(
+                f"{path}: line {number} is no record of the step after the line "
+                f"before; delete what is not of this run, or the whole file, and the "
+                f"run goes on without"
+            )
+        records.append(record)
+    return records
+
+
+def record_in(line: str) -> Record | None:
+    """The record that a line of a log holds; None if it holds none."""
+    try:
+        record = json.loads(line)
+        numbers = [record["step"], record["tokens"], *record.values()]
+        fine = all(math.isfinite(number) for number in numbers)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+        return None
+    except RecursionError:
+        return None
+    return record if fine else None

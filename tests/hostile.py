@@ -60,6 +60,18 @@ hostile_text = st.lists(
     st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=4)), max_size=14
 ).map("".join)
 
+# Lines as programmers and Windows write them: what is white space there goes on,
+# and is cut by what stands behind it.
+lines_of_code = st.lists(
+    st.tuples(
+        st.sampled_from(["", "", " ", "    ", "        ", "\t", "\t\t", " \t"]),
+        st.sampled_from(["", "if x:", "it's = y", "#", "}", "你好", "\x1c", "1.5"]),
+        st.sampled_from(["", "", " ", "  ", "\t"]),
+        st.sampled_from(["\n", "\r\n", "\r", "\n\n", "\r\n\r\n", "\u2028"]),
+    ).map("".join),
+    max_size=12,
+).map("".join)
+
 
 def examples(number: int) -> settings:
     """So many examples, the same on every machine, however slow it is."""

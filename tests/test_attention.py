@@ -1,6 +1,7 @@
 """Attention: against a loop, against PyTorch, and properties that must hold."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from llm.attention import (
     attention,
     attention_weights,
     causal_mask,
-    fused_attention,
 )
+from llm.fast import slow_down, speed_up
+from llm.fast.functions import attention as fused_attention
+from llm.model import TransformerBlock
 
 B, H, T, S, D = 2, 3, 5, 7, 4
 
@@ -104,9 +107,10 @@ def test_scores_keep_their_spread_at_any_width():
 def test_multi_head_attention_equals_pytorch():
     ours = MultiHeadAttention(24, 3).double()
     theirs = torch.nn.MultiheadAttention(24, 3, batch_first=True).double()
-    theirs.in_proj_weight.data.copy_(ours.qkv.weight)
-    theirs.in_proj_bias.data.copy_(ours.qkv.bias)
-    theirs.out_proj.load_state_dict(ours.project.state_dict())
+    parts = (ours.query, ours.key, ours.value)
+    theirs.in_proj_weight.data.copy_(torch.cat([part.weight for part in parts]))
+    theirs.in_proj_bias.data.copy_(torch.cat([part.bias for part in parts]))
+    theirs.out_proj.load_state_dict(ours.output.state_dict())
     x, mask = vectors(B, T, 24), causal_mask(T)
     expected, _ = theirs(x, x, x, attn_mask=~mask, need_weights=False)
     torch.testing.assert_close(ours(x, mask), expected)
@@ -115,10 +119,10 @@ def test_multi_head_attention_equals_pytorch():
 def test_heads_are_separate():
     """Without the projection, a head's output depends on its own values only."""
     attn = MultiHeadAttention(24, 3, bias=False).double()
-    attn.project.weight.data.copy_(torch.eye(24))
+    attn.output.weight.data.copy_(torch.eye(24))
     x = vectors(B, T, 24)
     before = attn(x)
-    attn.qkv.weight.data[2 * 24 + 8 : 2 * 24 + 16] *= 2  # the values of head 1
+    attn.value.weight.data[8:16] *= 2  # of head 1
     after = attn(x)
     torch.testing.assert_close(after[..., 8:16], 2 * before[..., 8:16])
     torch.testing.assert_close(after[..., :8], before[..., :8])
@@ -128,26 +132,119 @@ def test_heads_are_separate():
 def test_shared_keys_and_values_equal_repeated_ones():
     few = MultiHeadAttention(24, 6, n_kv_heads=2).double()
     many = MultiHeadAttention(24, 6).double()
-    q, k, v = few.qkv.weight.detach().split([24, 8, 8])
-    repeat = [
-        w.view(2, 1, 4, 24).expand(2, 3, 4, 24).reshape(24, 24) for w in (k, v)
-    ]
-    many.qkv.weight.data.copy_(torch.cat((q, *repeat)))
-    q, k, v = few.qkv.bias.detach().split([24, 8, 8])
-    repeat = [b.view(2, 1, 4).expand(2, 3, 4).reshape(24) for b in (k, v)]
-    many.qkv.bias.data.copy_(torch.cat((q, *repeat)))
-    many.project.load_state_dict(few.project.state_dict())
+    for name in ("query", "output"):
+        getattr(many, name).load_state_dict(getattr(few, name).state_dict())
+    for name in ("key", "value"):
+        mine, theirs = getattr(few, name), getattr(many, name)
+        weight = mine.weight.detach().view(2, 4, 24).repeat_interleave(3, 0)
+        theirs.weight.data.copy_(weight.flatten(0, 1))
+        bias = mine.bias.detach().view(2, 4).repeat_interleave(3, 0)
+        theirs.bias.data.copy_(bias.flatten())
     x = vectors(B, T, 24)
     torch.testing.assert_close(few(x, causal_mask(T)), many(x, causal_mask(T)))
 
 
-def test_weight_dropout_acts_in_training_only():
-    attn = MultiHeadAttention(24, 3, dropout=0.5).double()
+@pytest.mark.parametrize("way", [slow_down, speed_up])
+def test_weight_dropout_acts_in_training_only(way):
+    attn = way(MultiHeadAttention(24, 3, dropout=0.5).double())
     attn.dropout.p = 0.0  # leave the dropout of the weights alone
     x = vectors(B, T, 24)
     assert not torch.equal(attn(x), attn(x))
     attn.eval()
     assert torch.equal(attn(x), attn(x))
+
+
+# Masks ----------------------------------------------------------------------------
+
+
+def takes_a_mask():
+    """Everything that does, called with a mask for a batch of 2 and 3 heads."""
+    q, k, v = (vectors(B, H, T, D, seed=s) for s in range(3))
+    x, layer = vectors(B, T, 24), MultiHeadAttention(24, H).double()
+    block = TransformerBlock(24, H).double()
+    return {
+        "weights": lambda mask: attention_weights(q, k, mask),
+        "attention": lambda mask: attention(q, k, v, mask),
+        "fused": lambda mask: fused_attention(q, k, v, mask),
+        "layer": lambda mask: layer(x, mask),
+        "block": lambda mask: block(x, mask),
+    }
+
+
+TAKERS = takes_a_mask()
+LOWER = torch.ones(T, T).tril()
+NUMBERS = {
+    "float32": (LOWER, "torch.float32, not torch.bool.*write mask != 0"),
+    "float64": (LOWER.double(), "torch.float64, not torch.bool.*write mask != 0"),
+    "int64": (LOWER.long(), "torch.int64, not torch.bool.*write mask != 0"),
+    "uint8": (LOWER.byte(), "torch.uint8, not torch.bool.*write mask != 0"),
+    "added": (LOWER.log(), "torch.float32, not torch.bool.*write mask == 0"),
+    "finite": (-1e9 * (1 - LOWER), "not torch.bool.*write mask == 0"),
+    "list": (LOWER.bool().tolist(), "no tensor but list"),
+    "array": (LOWER.bool().numpy(), r"no tensor but bool: write torch.tensor\("),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_a_mask_of_numbers_is_refused_in_words(taker, kind):
+    mask, message = NUMBERS[kind]
+    with pytest.raises(ValueError, match=message):
+        TAKERS[taker](mask)
+
+
+def test_what_the_message_says_to_write_is_the_mask_that_was_meant():
+    wanted = attention(*[vectors(T, D, seed=s) for s in range(3)], causal_mask(T))
+    for meant in (LOWER != 0, LOWER.log() == 0):
+        found = attention(*[vectors(T, D, seed=s) for s in range(3)], meant)
+        torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize(
+    "shape", [(T,), (T, T + 1), (T + 1, T), (B, T, T), (H, T, T), (B, B, T, T)]
+)
+def test_a_mask_that_does_not_fit_is_refused_with_both_shapes(taker, shape):
+    message = rf"{re.escape(str(shape))}, the scores have \(2, 3, 5, 5\)"
+    with pytest.raises(ValueError, match=message):
+        TAKERS[taker](torch.ones(shape, dtype=torch.bool))
+
+
+def test_a_mask_for_each_text_is_not_taken_for_one_for_each_head():
+    x, layer = vectors(H, T, 24), MultiHeadAttention(24, H).double()
+    masks = torch.ones(H, T, T, dtype=torch.bool).tril()
+    with pytest.raises(ValueError, match=r"mask\[:, None\]"):
+        layer(x, masks)
+    torch.testing.assert_close(layer(x, masks[:, None]), layer(x, causal_mask(T)))
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize(
+    "shape",
+    [(T, T), (1, T), (B, 1, T, T), (1, H, T, T), (B, H, T, T), (1, 1, 1, T)],
+)
+def test_masks_of_every_shape_that_fits_are_what_they_look_like(taker, shape):
+    generator = torch.Generator().manual_seed(1)
+    mask = torch.rand(shape, generator=generator) < 0.5
+    mask[..., 0] = True
+    whole = mask.expand(B, H, T, T)
+    torch.testing.assert_close(TAKERS[taker](mask), TAKERS[taker](whole))
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_a_row_that_may_look_nowhere_is_not_a_number_and_the_others_are(taker):
+    mask = causal_mask(T).clone()
+    mask[2] = False
+    out = TAKERS[taker](mask)
+    of_row = out.select(out.dim() - 2, 2)
+    assert of_row.isnan().all()
+    rest = out[..., [0, 1, 3, 4], :]
+    assert rest.isfinite().all()
+    whole = TAKERS[taker](causal_mask(T))[..., [0, 1, 3, 4], :]
+    torch.testing.assert_close(rest, whole)
+
+
+# Heads ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

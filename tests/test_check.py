@@ -69,6 +69,114 @@ def test_a_layer_has_its_own_certificate():
         check.layer_causality(lambda x: x - x.mean(1, keepdim=True), x)
 
 
+def upside_down(ones):
+    return ones.triu(1)  # and the last row may look at nobody
+
+
+@pytest.mark.parametrize("certificate", [
+    lambda model: check.causality(model, IDS, 11),
+    lambda model: check.gradient_causality(model, IDS),
+])  # fmt: skip
+class TestNothingHidesALeak:
+    def test_an_upside_down_mask_with_an_empty_row(self, certificate):
+        message = "position 7 are nan or infinite.*upside down"
+        with pytest.raises(check.CheckFailed, match=message):
+            certificate(Toy(upside_down))
+
+    @pytest.mark.parametrize("number", [float("nan"), float("inf")])
+    @pytest.mark.parametrize("at", [(0, 0), (3, 5), (7, 10)])
+    def test_one_logit_that_is_no_number(self, certificate, number, at):
+        class Odd(Toy):
+            def forward(self, ids):
+                logits = super().forward(ids).clone()
+                logits[0, at[0], at[1]] = number
+                return logits
+
+        message = f"position {at[0]} are nan or infinite"
+        with pytest.raises(check.CheckFailed, match=message):
+            certificate(Odd(lambda ones: ones))
+
+    def test_a_last_layer_that_is_zero(self, certificate):
+        model = Toy(lambda ones: ones)
+        nn.init.zeros_(model.head.weight)
+        with pytest.raises(check.CheckFailed, match=r"no earlier .* still zero\?"):
+            certificate(model)
+
+    def test_a_layer_behind_the_attention_that_is_zero(self, certificate):
+        class Residual(Toy):
+            def forward(self, ids):
+                x = self.embedding(ids)
+                return self.head(x + 0 * attention(x, x, x))
+
+        with pytest.raises(check.CheckFailed, match=r"no earlier .*past=False"):
+            certificate(Residual(None))
+
+    def test_a_single_token(self, certificate):
+        with pytest.raises(ValueError, match=r"shape \(1,\).*at least two"):
+            check.causality(Toy(torch.tril), IDS[:1], 11)
+
+
+def test_a_model_of_the_present_token_passes_where_that_is_meant():
+    model = nn.Sequential(nn.Embedding(11, 8), nn.Linear(8, 11))
+    check.causality(model, IDS, 11, past=False)
+    check.gradient_causality(model, IDS, past=False)
+    check.layer_causality(nn.Linear(8, 8), torch.randn(1, 6, 8), past=False)
+    for certificate in (
+        lambda: check.causality(model, IDS, 11),
+        lambda: check.gradient_causality(model, IDS),
+        lambda: check.layer_causality(nn.Linear(8, 8), torch.randn(1, 6, 8)),
+        lambda: check.layer_causality(torch.zeros_like, torch.randn(1, 6, 8)),
+    ):
+        with pytest.raises(check.CheckFailed, match="no earlier"):
+            certificate()
+
+
+def test_a_layer_that_is_no_number_is_refused():
+    def by_zero(x):
+        return x.cumsum(1) / torch.arange(6)[:, None]
+
+    with pytest.raises(
+        check.CheckFailed, match="output at position 0 are nan or inf"
+    ):
+        check.layer_causality(by_zero, torch.randn(1, 6, 8))
+    # the output is a number, its gradient is none
+    with pytest.raises(check.CheckFailed, match="gradients at position"):
+        check.layer_causality(
+            lambda x: (0 * x).abs().sqrt() + x.cumsum(1), torch.ones(1, 3, 2)
+        )
+
+
+def nan_model(ids):
+    return torch.full((*ids.shape, 11), float("nan"))
+
+
+def test_no_other_certificate_passes_what_is_no_number():
+    with pytest.raises(check.CheckFailed, match="are nan or infinite"):
+        check.batch_order(nan_model, torch.stack((IDS, IDS.flip(0))))
+    with pytest.raises(
+        check.CheckFailed, match="loss of the untrained model is nan"
+    ):
+        check.initial_loss(nan_model, IDS[None], IDS[None], 11)
+    model = build(GPTConfig(vocab_size=11, context_length=8, d_model=8))
+    forward = model.forward
+
+    def cached_nan(ids, positions=None, caches=None):
+        logits = forward(ids, positions, caches)
+        return logits if caches is None else logits * float("nan")
+
+    model.forward = cached_nan
+    with pytest.raises(check.CheckFailed, match="position 0 differ by nan"):
+        check.cache(model, IDS[None], [4, 4])
+    model.forward = lambda ids, *_: nan_model(ids)
+    with pytest.raises(check.CheckFailed, match="are nan or infinite"):
+        check.cache(model, IDS[None], [4, 4])
+
+
+def test_rows_that_are_alike_prove_nothing():
+    with pytest.raises(ValueError, match="the same in any order"):
+        check.batch_order(nan_model, torch.stack((IDS, IDS)))
+
+
 def test_a_model_without_an_embedding_is_told_what_to_use():
     with pytest.raises(ValueError, match="use `causality`"):
         check.gradient_causality(nn.Linear(8, 8), torch.ones(8))

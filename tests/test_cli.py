@@ -22,13 +22,15 @@ import pytest
 import torch
 
 import llm
-from llm.__main__ import COMMANDS, main
+from llm.checkpoints import load_model
+from llm.cli import main
+from llm.cli.options import COMMANDS, in_one_line
 from llm.corpora import load_text
 from llm.data import split, windows
 from llm.evaluate import evaluate
 from llm.generate import generate, greedy
 from llm.tokenizers import load
-from llm.train import load_model, read_log
+from llm.train import read_log
 
 LINES = [
     f"The {animal} {verb} the {thing} on {day}, and nobody knows why – naïve?\n"
@@ -43,6 +45,13 @@ SETTINGS = """
     --batch-size 4 --steps 12 --evaluate-every 4 --checkpoint-every 4 --device cpu
 """
 TINY = SETTINGS.split()
+
+
+def tiny(*options, base=TINY):
+    """The small settings, but for those that are given."""
+    pairs = zip(base[::2], base[1::2], strict=True)
+    kept = [word for pair in pairs if pair[0] not in options for word in pair]
+    return [*kept, *options]
 
 
 @pytest.fixture(autouse=True)
@@ -331,9 +340,9 @@ def wait_for(path, n_lines, process):
     raise AssertionError(f"{path} has fewer than {n_lines} lines after 30 seconds")
 
 
-@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_and_resumed_equals_undisturbed(capsys, death):
-    options = [*TINY, "--steps", 300, "--dropout", 0.1, "--checkpoint-every", 20]
+    options = tiny("--steps", 300, "--dropout", 0.1, "--checkpoint-every", 20)
     train = ["train", "--text", "book.txt", *options]
     process = subprocess.Popen(
         command(*train, "--folder", "runs/stopped"), env=elsewhere(), text=True,
@@ -343,8 +352,11 @@ def test_stopped_and_resumed_equals_undisturbed(capsys, death):
     process.send_signal(death)
     out, err = process.communicate(timeout=60)
     assert "Traceback" not in err
-    if death == signal.SIGINT:
-        assert process.returncode == 130
+    if death != signal.SIGKILL:
+        assert process.returncode == 128 + death
+        assert (
+            len(read_log(Path("runs/stopped/log.jsonl"))) % 20
+        )  # saved where it was
         assert "python -m llm train --resume --folder runs/stopped" in out
         assert Path("runs/stopped/curve.png").exists()
     else:
@@ -388,21 +400,22 @@ def shorter(n):
     return "short.txt"
 
 
-BOOK = ["--text", "book.txt", *TINY]
+def book(*options):
+    return ["--text", "book.txt", *tiny(*options)]
 
 
 @pytest.mark.parametrize(("options", "message"), [
     ([], "--text is missing"),
-    ([*BOOK, "--vocab-size", 99_999], "99999"),
-    ([*BOOK, "--n-heads", 3], "n_heads=3 does not divide d_model=16"),
-    ([*BOOK, "--context-length", 5000], "context_length=5000"),
-    ([*BOOK, "--steps", 0], "steps=0 must be at least 1"),
-    ([*BOOK, "--warmup-steps", 50], "warmup_steps=50 must be below"),
-    ([*BOOK, "--validation-fraction", 1], "validation_fraction=1"),
-    ([*BOOK, "--device", "quantum"], "device='quantum'"),
-    ([*BOOK, "--learning-rate", "nan"], "learning_rate=nan"),
-    ([*BOOK, "--tokenizer", "book.txt"], "book.txt"),
-    ([*BOOK, "--tokenizer", "gone.json"], "gone.json"),
+    (book("--vocab-size", 99_999), "99999"),
+    (book("--n-heads", 3), "n_heads=3 does not divide d_model=16"),
+    (book("--context-length", 5000), "context_length=5000"),
+    (book("--steps", 0), "steps=0 must be at least 1"),
+    (book("--warmup-steps", 50), "warmup_steps=50 must be below"),
+    (book("--validation-fraction", 1), "validation_fraction=1"),
+    (book("--device", "quantum"), "device='quantum'"),
+    (book("--learning-rate", "nan"), "learning_rate=nan"),
+    (book("--tokenizer", "book.txt"), "book.txt"),
+    (book("--tokenizer", "gone.json"), "gone.json"),
     (["--text", "book.txt", "--folder", "book.txt"], "book.txt"),
 ])  # fmt: skip
 def test_settings_that_cannot_be(capsys, options, message):
@@ -417,7 +430,7 @@ def test_settings_that_cannot_be(capsys, options, message):
 
 def test_a_text_shorter_than_the_context(capsys):
     err = refuses(capsys, "train", "--text", shorter(100), "--kind", "characters")
-    assert "the text has 90 tokens, but context_length=" in err
+    assert "the text has 89 tokens, but context_length=" in err
 
 
 def test_a_vocabulary_larger_than_the_text_allows(capsys):
@@ -439,6 +452,38 @@ def test_words_that_are_no_command(capsys, argv, message):
     assert message in err
     assert "see python -m llm --help" in err
     assert not set("╭╮╰╯│─") & set(err)
+
+
+@pytest.mark.parametrize("said", [
+    "╭─ Parsing error ─╮\n│ no such thing │\n╰──────╯",
+    "+-----------------+\n| no such thing |\n+-----------+",
+    "Error: no such\n   thing",
+    "━━ no such ━━\n┃ thing ┃",
+])  # fmt: skip
+def test_whatever_frame_a_release_draws_what_it_says_is_one_line(said):
+    line = in_one_line(said)
+    assert "no such thing" in line and "\n" not in line
+    assert not re.search("[\u2500-\u257f]", line)
+
+
+INTERRUPTED = """
+import sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from llm.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_ctrl_c_while_it_is_imported_is_no_traceback():
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], env=elsewhere(), text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (130, "error: stopped\n")
 
 
 def test_a_run_is_not_overwritten(capsys, run):
@@ -482,7 +527,7 @@ def test_without_any_run(capsys, name):
 @pytest.mark.parametrize(("argv", "message"), [
     (["tokenize", "--text", "book.txt", "--vocab-size", 300, "--save", "no/x.json"],
      "/no\n"),
-    (["train", *BOOK, "--folder", "book.txt/run"], "error: Not a directory: book.txt/"),
+    (["train", *book("--folder", "book.txt/run")], "error: Not a directory: book.txt/"),
     (["sample", "--folder", "no"], "there is no whole checkpoint in no; train it with"),
     (["evaluate", "--folder", "no"], "there is no whole checkpoint in no; train it"),
     (["train", "--resume", "--folder", "no"], "there is no run in no to resume"),
@@ -622,6 +667,135 @@ def test_a_reader_who_has_read_enough(run):
     process.stdout.close()
     assert process.wait(60) == 0
     assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("where", ["closed", "full"])
+def test_where_nobody_listens_the_training_goes_on(where):
+    redirected = "2>&-" if where == "closed" else "2>/dev/full"
+    train = " ".join(map(str, command("train", *book("--folder", where))))
+    result = subprocess.run(
+        f"exec {train} {redirected}", shell=True, env=elsewhere(), text=True,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert result.returncode == 0
+    assert "held-out loss after 12 steps" in result.stdout
+
+
+def test_without_standard_output_a_command_does_its_work(run):
+    saved = "tokenize --text book.txt --vocab-size 300 --save made.json"
+    line = " ".join([*command(), saved, ">&-"])
+    result = subprocess.run(
+        f"exec {line}", shell=True, env=elsewhere(), stderr=subprocess.PIPE
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert load("made.json").vocab_size == 300
+
+
+# In every encoding ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16"])
+def test_into_a_file_goes_utf8(run, encoding):
+    """As on Windows, where a file or a pipe would have the code page of the system."""
+    Path("signs.txt").write_text("→✓ naïve 日本 " * 9, encoding="utf-8")
+    options = [
+        "tokenize",
+        "--text",
+        "signs.txt",
+        "--kind",
+        "characters",
+        "--save",
+        "signs.json",
+    ]
+    here = {**elsewhere(), "PYTHONIOENCODING": encoding}
+    with open("out.txt", "wb") as out:
+        result = subprocess.run(
+            command(*options), env=here, stdout=out, stderr=subprocess.PIPE
+        )
+    assert (result.returncode, result.stderr) == (0, b"")
+    shown = Path("out.txt").read_text(encoding="utf-8").splitlines()[1]
+    assert shown.replace("|", "").startswith("→✓ naïve 日本 →")
+    assert load("signs.json").encode("✓")
+
+
+def test_a_terminal_keeps_its_encoding_and_shows_what_it_lacks():
+    read, write = os.openpty()
+    here = {**elsewhere(), "PYTHONIOENCODING": "cp1252"}
+    script = "from llm.files import write_utf8; write_utf8(); print('é✓')"
+    subprocess.run(
+        [sys.executable, "-c", script], env=here, stdout=write, check=True
+    )
+    assert os.read(read, 99).decode("cp1252").strip() == "é\\u2713"
+
+
+def test_the_commands_of_the_classroom_speak_utf8_too(tmp_path):
+    script = """
+from dataclasses import dataclass
+from classroom.commands import run
+@dataclass
+class Tick:
+    def __call__(self) -> int:
+        print("✓")
+        return 0
+run(Tick)
+"""
+    here = {**elsewhere(), "PYTHONIOENCODING": "cp1252"}
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=here, capture_output=True, check=True
+    )
+    assert result.stdout.decode("utf-8").strip() == "✓"
+
+
+# Twice ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("argv", "name"), [
+    (["sample", "--stop", "a", "--stop", "b"], "--stop"),
+    (["train", "--text", "book.txt", "--batch-size", 1, "--batch_size=2"], "--batch-size"),
+    (["tokenize", "--text", "a.txt", "--text=b.txt"], "--text"),
+])  # fmt: skip
+def test_an_option_that_is_given_twice(capsys, run, argv, name):
+    assert f"{name} is given twice; give it once" in refuses(capsys, *argv, code=2)
+
+
+def test_a_value_may_look_like_an_option(capsys, run):
+    options = ["--prompt=--stop", "--stop", "a", "--max-new-tokens", 3]
+    assert "twice" not in call(capsys, "sample", *options)[2]
+
+
+# Marks and lines ------------------------------------------------------------------
+
+
+def test_a_mark_is_not_counted_as_text(capsys):
+    Path("two.txt").write_text("abc<|endoftext|>de")
+    options = ["--text", "two.txt", "--kind", "bytes", "--show", 5]
+    out = call(capsys, "tokenize", *options)[1].splitlines()
+    assert out[0] == (
+        "257 entries: 5 bytes are 5 tokens, 1.00 bytes per token; besides, 1 end marks"
+    )
+
+
+def test_a_model_that_knows_no_line_end_begins_without(capsys):
+    Path("line.txt").write_text("abcde" * 90)
+    options = tiny("--kind", "characters")
+    assert call(capsys, "train", "--text", "line.txt", *options)[0] == 0
+    code, out, _ = call(capsys, "sample", "--max-new-tokens", 4)
+    assert code == 0 and set(out.strip()) <= set("abcde")
+
+
+@pytest.mark.parametrize(("number", "message"), [
+    (errno.ENOSPC, "; none is saved: make room, go on with"),
+    (errno.EACCES, "; none is saved: when that is mended, go on with"),
+])  # fmt: skip
+def test_what_to_mend_is_said_as_it_is(capsys, monkeypatch, number, message):
+    def fail(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("llm.train.save_checkpoint", fail)
+    code, _, err = call(capsys, "train", *book())
+    assert code == 1
+    assert os.strerror(number) + message in err
 
 
 def test_text_is_read_in_full(run):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from llm.__main__ import main
+from llm.cli import main
 from llm.corpora import PUBLIC, load_text, story
 from llm.corpora.public import DownloadError
 from llm.oracle import log_prob
@@ -52,7 +52,7 @@ def test_a_failed_download_is_one_line(monkeypatch, capsys):
     def refuse(name, progress):
         raise DownloadError("no network: try again later")
 
-    monkeypatch.setattr("llm.__main__.download", refuse)
+    monkeypatch.setattr("llm.cli.corpus.download", refuse)
     assert main(["corpus", "--download", "tiny-shakespeare"]) == 1
     assert capsys.readouterr().err == "error: no network: try again later\n"
 

@@ -12,7 +12,7 @@ from llm.corpora import load_text, prose, read_texts, text
 from llm.corpora.text import cut_pieces
 from llm.tokenizers import END_OF_TEXT, WordTokenizer
 from llm.tokenizers.pretokens import count_pretokens
-from tests.hostile import cut_text, examples, hostile_text
+from tests.hostile import cut_text, examples, hostile_text, lines_of_code
 
 no_zero = hostile_text.map(lambda found: found.replace("\0", ""))
 
@@ -53,7 +53,8 @@ def test_a_folder_is_its_text_files_by_name(tmp_path):
     for name in ("b.txt", "a.md", "c.TXT", "d.py", "0.json"):
         write(tmp_path, name, name)
     write(tmp_path, "empty.txt", "")
-    (tmp_path / "folder.d").mkdir()
+    (tmp_path / "folder.txt").mkdir()
+    write(tmp_path, "._a.txt", b"\0 what a Mac puts into an archive")
     assert list(read_texts(tmp_path)) == ["a.md", "b.txt", "c.TXT"]
     assert load_text(tmp_path) == "a.md\n\nb.txt\n\nc.TXT"
 
@@ -74,7 +75,11 @@ def test_what_is_not_text_is_refused(read, tmp_path, monkeypatch):
     for name, content, message in [
         ("empty.txt", b"", "empty.txt is empty"),
         ("mark.txt", "\ufeff", "mark.txt is empty"),
-        ("zero.bin", b"abcdef\0", "zero.bin is not text: byte 6 is zero"),
+        (
+            "zero.bin",
+            b"abcdef\0",
+            "byte 6 is zero. If it is UTF-16, save it as UTF-8",
+        ),
         ("latin.txt", "abc ü d".encode("latin-1"), "not UTF-8: see byte 4"),
         ("latin2.txt", "aé ü d".encode()[:-3] + b"\xff", "not UTF-8: see byte 4"),
         ("mark2.txt", b"\xef\xbb\xbfab\xff", "not UTF-8: see byte 5"),
@@ -94,6 +99,24 @@ def test_what_is_not_text_is_refused(read, tmp_path, monkeypatch):
         read(tmp_path)
 
 
+@pytest.mark.parametrize("read", [load_text, read_texts])
+def test_an_empty_name_is_not_the_folder_we_are_in(read, tmp_path, monkeypatch):
+    write(tmp_path, "secret.txt", "text")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ValueError, match="the path of the text is empty: name a file"
+    ):
+        read("")
+
+
+def test_a_closed_standard_input_is_named(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(
+        ValueError, match="standard input is closed: name a file instead"
+    ):
+        load_text("-")
+
+
 def test_an_empty_special_token_is_refused(tmp_path):
     with pytest.raises(ValueError, match="special_token is empty"):
         read_texts(write(tmp_path, "a.txt", "text"), special_token="")
@@ -101,12 +124,21 @@ def test_an_empty_special_token_is_refused(tmp_path):
 
 # -- Where it is cut ---------------------------------------------------------------
 
-SPECIAL = [END_OF_TEXT, "<|end of text|>", "\n---\n", " ", "e"]
+SPECIAL = [END_OF_TEXT, "<|end of text|>", "\n---\n", "--", "aa", " ", "e"]
+self_overlapping = st.lists(
+    st.sampled_from(["-", "--", "\n---\n", "---\n", "\n", " ", "a", "aa", "b"])
+).map("".join)
 
 
 @examples(300)
-@given(cut=cut_text(), special=st.sampled_from(SPECIAL), size=st.integers(1, 60))
+@given(
+    cut=st.one_of(cut_text(), cut_text(self_overlapping), cut_text(lines_of_code)),
+    special=st.sampled_from(SPECIAL),
+    size=st.integers(1, 60),
+)
 @example(("a  b\n\n c\r\n\r\nd", ["a  b\n", "\n c\r", "\n\r\nd"]), END_OF_TEXT, 3)
+@example(("\n---\n---\n  x", ["\n---\n---\n", "  x"]), "\n---\n", 4)
+@example(("-----\n\n a", ["-----\n", "\n a"]), "--", 3)
 @example(("a<|end of text|>b", ["a<|end of", " text|>b"]), "<|end of text|>", 4)
 def test_pieces_have_the_pretokens_and_words_of_the_whole(cut, special, size):
     whole, texts = cut

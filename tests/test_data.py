@@ -2,7 +2,9 @@
 
 import doctest
 import inspect
+import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,12 +16,16 @@ from llm.data import (
     Batches,
     DocumentBatches,
     LanguageModelDataset,
+    between_words,
     documents,
+    encode_documents,
+    get_batch,
     split,
     window,
     windows,
 )
-from llm.tokenizers import CharacterTokenizer
+from llm.tokenizers import END_OF_TEXT, KINDS, CharacterTokenizer, train_tokenizer
+from tests.hostile import hostile_text
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
@@ -46,10 +52,74 @@ def test_split_works_alike_on_text_and_ids():
     assert [len(part) for part in split(torch.arange(26), 0.1)] == [23, 3]
 
 
-@pytest.mark.parametrize("fraction", [0.0, 0.001, 1.0, 1.5, -0.1])
+@pytest.mark.parametrize(
+    "fraction", [0.0, 0.001, 1.0, 1.5, -0.1, math.nan, math.inf]
+)
 def test_split_refuses_to_leave_a_side_empty(fraction):
     with pytest.raises(ValueError, match=f"validation_fraction={fraction} of 26"):
         split(TEXT, fraction)
+
+
+@given(hostile_text.filter(lambda text: len(text) > 1), st.floats(0.01, 0.99))
+def test_a_text_is_cut_whole_and_near_to_where_it_should_be(text, fraction):
+    try:
+        front, tail = split(text, fraction)
+    except ValueError:
+        assert (
+            not 0.5 < len(text) * fraction < len(text) - 0.5 or END_OF_TEXT in text
+        )
+    else:
+        assert front + tail == text
+        assert abs(len(tail) - len(text) * fraction) <= 201
+
+
+@pytest.mark.parametrize("size", range(1, 60))
+def test_no_cut_tears_a_word_a_line_end_or_an_end_mark(size):
+    text = f"One day\r\n\r\nit rained.{END_OF_TEXT}Don't go  there{END_OF_TEXT}\n"
+    front, tail = split(text, size / 65)
+    assert "".join(front.split() + tail.split()) == "".join(text.split())
+    assert front.count(END_OF_TEXT) + tail.count(END_OF_TEXT) == 2
+    words = train_tokenizer("words", [text], None, [END_OF_TEXT])
+    ids = [encode_documents(part, words) for part in (front, tail)]
+    assert ids[0] + ids[1] == encode_documents(text, words)
+
+
+def test_a_side_left_empty_is_refused_with_white_space_near_too():
+    for fraction in (0.0, 0.001, 0.999, 1.0):
+        with pytest.raises(ValueError, match=f"={fraction} of 11"):
+            split("the cat ran", fraction)
+    assert split(f"one{END_OF_TEXT}", 0.5) == ("one", END_OF_TEXT)
+
+
+def test_a_text_without_white_space_near_is_cut_where_it_should_be():
+    assert [len(part) for part in split("无空白" * 400 + " ", 0.5)] == [601, 600]
+    assert between_words("a" * 500, 250) == 250
+    assert between_words("a" * 249 + " " + "a" * 250, 250) == 249
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_end_mark_in_a_text_has_its_id(kind):
+    text = f"one{END_OF_TEXT}two{END_OF_TEXT}"
+    size = 260 if kind == "bpe" else None
+    tokenizer = train_tokenizer(kind, [text * 9], size, [END_OF_TEXT])
+    end = tokenizer.special_tokens[END_OF_TEXT]
+    dataset = LanguageModelDataset(text, tokenizer, context_length=2)
+    assert dataset.ids.tolist() == [
+        *tokenizer.encode("one"), end, *tokenizer.encode("two"), end
+    ]  # fmt: skip
+    assert tokenizer.decode(dataset.ids) == text
+
+
+def test_without_an_end_mark_in_the_vocabulary_it_is_text():
+    text = f"one{END_OF_TEXT}two"
+    letters = CharacterTokenizer.train([text])
+    assert len(LanguageModelDataset(text, letters, 2).ids) == len(text)
+
+    class Foreign:
+        def encode(self, text):
+            return [ord(c) for c in text]
+
+    assert LanguageModelDataset("abc", Foreign(), 2).ids.tolist() == [97, 98, 99]
 
 
 @given(st.integers(1, 25), st.none() | st.integers(1, 30))
@@ -145,15 +215,93 @@ def test_ids_may_stay_in_a_file(tmp_path):
     assert all(map(torch.equal, (x, y), expected))
 
 
-@pytest.mark.parametrize(("size", "seed"), [(0, 0), (4, -1)])
-def test_a_batch_size_or_seed_out_of_range_is_refused(size, seed):
-    with pytest.raises(ValueError, match=f"batch_size={size} .* seed={seed}"):
-        Batches(torch.arange(100), 8, size, seed)
+ROW = torch.arange(100)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Batches(ROW, 8, 0, 0), "batch_size=0 must be at least 1"),
+        (lambda: Batches(ROW, 8, 4, -1), "seed=-1 must be at least 0"),
+        (lambda: Batches(ROW, 0, 4, 1), "context_length=0 must be at least 1"),
+        (lambda: Batches(ROW, 8, 4, 1).batch(-1), "step=-1 must be at least 0"),
+        (lambda: get_batch(ROW, 0, 4), "context_length=0 must be at least 1"),
+        (lambda: get_batch(ROW, 8, 0), "batch_size=0 must be at least 1"),
+        (lambda: get_batch(ROW, 100, 1), "100 tokens, but context_length=100"),
+        (lambda: windows(ROW, 0), "context_length=0 must be at least 1"),
+        (lambda: LanguageModelDataset(TEXT, LETTERS, 0), "context_length=0 must"),
+        (lambda: LanguageModelDataset(TEXT, LETTERS, 3, 0), "stride=0 must be at"),
+        (
+            lambda: LanguageModelDataset(TEXT, LETTERS, 3, -1),
+            "stride=-1 must be at",
+        ),
+        (lambda: LanguageModelDataset("", LETTERS, 3), "the text has 0 tokens"),
+        (lambda: window(ROW, 98, 2), "into 100 tokens from start=98"),
+        (lambda: window(ROW, -3, 2), "into 100 tokens from start=-3"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [torch.zeros(5, 10), torch.ones(9), [0.5] * 9, [[1, 2], [3, 4]], ["a"] * 9],
+)
+def test_ids_are_one_row_of_whole_numbers(ids):
+    for make in (
+        lambda: Batches(ids, 1, 2, 0),
+        lambda: get_batch(ids, 1, 2),
+        lambda: windows(ids, 1),
+        lambda: window(ids, 0, 1),
+        lambda: documents([[1], ids], 0, 9),
+    ):
+        with pytest.raises(ValueError, match="give one row of whole numbers"):
+            make()
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int16", "uint16", ">u2", "int32", "uint32"]
+)
+def test_small_ids_are_widened_before_targets_are_left_out(
+    dtype, tmp_path, recwarn
+):
+    """255 − 100 would be 155 in eight bits: a target that counts."""
+    path = tmp_path / "ids.bin"
+    np.arange(200, 206).astype(dtype).tofile(path)
+    ids = np.memmap(path, dtype=dtype, mode="r")
+    x, y = windows(ids, 3)
+    assert y.tolist() == [[201, 202, 203], [204, 205, IGNORE]]
+    for x, y in (get_batch(ids, 5, 1), Batches(ids, 5, 1, 0).batch(0)):
+        assert x.tolist() == [[200, 201, 202, 203, 204]] and torch.equal(y, x + 1)
+        assert x.dtype == y.dtype == torch.long
+    assert not recwarn
 
 
 def test_a_window_is_a_piece_of_the_row():
     x, y = window(torch.tensor([5, 6, 7, 8]), 1, 2)
     assert (x.tolist(), y.tolist()) == ([6, 7], [7, 8])
+
+
+def test_random_windows_begin_anywhere_and_are_drawn_independently():
+    x, y = get_batch(torch.arange(12), 4, 4000, torch.Generator().manual_seed(0))
+    assert torch.equal(x, x[:, :1] + torch.arange(4)) and torch.equal(y, x + 1)
+    share = torch.bincount(x[:, 0]) / 4000
+    assert len(share) == 8 and (share - 1 / 8).abs().max() < 0.02
+    pairs = torch.bincount(x[:-1, 0] * 8 + x[1:, 0]) / 3999
+    assert (pairs - 1 / 64).abs().max() < 0.01
+
+
+def test_random_windows_are_drawn_by_the_generator_alone():
+    def draw(seed):
+        return get_batch(ROW, 8, 4, torch.Generator().manual_seed(seed))[0].tolist()
+
+    assert draw(1) == draw(1) != draw(2)
+    torch.manual_seed(3)
+    first = get_batch(ROW, 8, 4)[0]
+    torch.manual_seed(3)
+    assert torch.equal(get_batch(ROW, 8, 4)[0], first)
 
 
 # Rows to measure on ---------------------------------------------------------------
@@ -170,7 +318,7 @@ def test_in_windows_every_token_but_the_first_is_a_target_once(n, context_length
 
 def test_a_single_token_makes_no_window():
     with pytest.raises(ValueError, match="1 tokens are too few"):
-        windows(torch.zeros(1), 8)
+        windows(torch.tensor([0]), 8)
 
 
 # Documents ------------------------------------------------------------------------
@@ -231,6 +379,14 @@ def test_a_document_longer_than_the_context_is_refused(context_length):
     ):
         with pytest.raises(ValueError, match=message):
             make()
+
+
+def test_a_tokenizer_without_an_end_mark_has_no_documents():
+    end = LETTERS.special_tokens.get(END_OF_TEXT)
+    with pytest.raises(
+        ValueError, match="type object: give one row of whole numbers"
+    ):
+        documents([[1, 2]], end, 8)
 
 
 def test_no_document_and_no_batch_are_refused():

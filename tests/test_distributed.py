@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+import llm.distributed
 import llm.train
-from llm.__main__ import main
+from llm.cli import main
 from llm.data import IGNORE
-from llm.train import my_share, read_log
+from llm.distributed import my_share
+from llm.train import read_log
 
 SETTINGS = """
     --kind characters --context-length 8 --d-model 16 --n-layers 1 --n-heads 2
@@ -26,9 +28,9 @@ def text_file(folder):
     return path
 
 
-def torchrun(*arguments):
+def torchrun(*arguments, program=("-m", "llm")):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node=2", "-m", "llm", *arguments]
+    command += ["--nproc_per_node=2", *program, *arguments]
     root = str(Path(llm.train.__file__).parents[1])
     here = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
     return subprocess.run(
@@ -77,6 +79,22 @@ def test_two_processes_have_the_losses_of_one(runs):
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
 
 
+def test_a_parameter_without_a_gradient_is_summed_as_zeros(monkeypatch):
+    """Used by both processes, by the other one only, by this one only, by none."""
+    model = torch.nn.ParameterList([torch.ones(2, 3) for _ in range(4)])
+    for i in (0, 2):
+        model[i].grad = torch.full((2, 3), 1.0 + i)
+    from_other = torch.tensor([1.0, 1, 0, 0] + [10.0] * 6 + [20.0] * 6 + [0.0] * 12)
+    monkeypatch.setattr(llm.distributed, "n_processes", lambda: 2)
+    monkeypatch.setattr(
+        llm.distributed.dist, "all_reduce", lambda message: message.add_(from_other)
+    )
+    llm.distributed.sum_gradients(model)
+    for parameter, expected in zip(model, (11.0, 20.0, 3.0), strict=False):
+        assert torch.equal(parameter.grad, torch.full((2, 3), expected))
+    assert model[3].grad is None  # as where one process trains alone
+
+
 def test_only_the_first_process_writes_and_speaks(runs):
     one, two, result = runs
     assert [r["step"] for r in read_log(two / "log.jsonl")] == list(range(1, 13))
@@ -99,20 +117,70 @@ def test_what_two_began_one_can_go_on_with(runs):
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
 
 
+APART = """
+import os, sys
+from llm.cli import main
+sys.exit(main([*sys.argv[1:], "--folder", "runs/" + os.environ["RANK"]]))
+"""
+
+
+def test_processes_with_different_folders_do_not_train_together(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("apart.py").write_text(APART)
+    options = [*SETTINGS.split(), "3"]
+    train = ["train", "--text", str(text_file(tmp_path)), *options]
+    result = torchrun(*train, program=["apart.py"])
+    assert result.returncode == 1
+    assert (
+        "the processes have different folders, texts or settings" in result.stderr
+    )
+    assert list(tmp_path.rglob("checkpoint-*")) == []
+
+
+def test_processes_agree_where_they_stop(tmp_path):
+    """Only one is asked to, the one that does not write."""
+    text, run = text_file(tmp_path), tmp_path / "run"
+    script = tmp_path / "stop.py"
+    script.write_text(STOP)
+    train = ["train", "--text", str(text), *SETTINGS.split(), "5000"]
+    result = torchrun(*train, "--folder", str(run), program=[str(script)])
+    assert "stopped after 7 of 5000 steps" in result.stdout, result.stderr
+    assert [path.name for path in run.glob("check*")] == ["checkpoint-000007"]
+    assert len(read_log(run / "log.jsonl")) == 7
+
+
+STOP = """
+import os, signal, sys
+from llm import train
+from llm.cli import main
+
+def timed_step(*arguments, before=train.timed_step):
+    record = before(*arguments)
+    if record["step"] == 7 and os.environ["RANK"] == "1":
+        signal.raise_signal(signal.SIGTERM)
+    return record
+
+train.timed_step = timed_step
+sys.exit(0 if main() == 143 else 1)
+"""
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_the_shares_of_a_batch_are_the_batch(monkeypatch, n):
-    monkeypatch.setattr(llm.train, "n_processes", lambda: n)
+    monkeypatch.setattr(llm.distributed, "n_processes", lambda: n)
     batch = torch.arange(30).view(6, 5)
     shares = []
     for rank in range(n):
-        monkeypatch.setattr(llm.train, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(llm.distributed, "rank", lambda rank=rank: rank)
         shares.append(my_share(batch))
     assert {len(share) for share in shares} == {6 // n}
     assert torch.equal(torch.cat(shares), batch)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
-    monkeypatch.setattr(llm.train, "n_processes", lambda: 4)
+    monkeypatch.setattr(llm.distributed, "n_processes", lambda: 4)
     with pytest.raises(
         ValueError, match=r"batch_size=6 .* by 4 processes; .* of 4"
     ):

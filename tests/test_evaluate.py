@@ -13,11 +13,17 @@ from llm.evaluate import (
     Evaluation,
     below_the_floor,
     compare,
+    count_bytes,
     evaluate,
     grammatical_share,
 )
 from llm.model import GPTConfig, build
-from llm.tokenizers import END_OF_TEXT, ByteTokenizer, CharacterTokenizer
+from llm.tokenizers import (
+    END_OF_TEXT,
+    UNKNOWN,
+    ByteTokenizer,
+    CharacterTokenizer,
+)
 
 TEXT = "naïve → jà, " * 9
 SIZES = dict(context_length=8, d_model=16, n_layers=1, n_heads=2)
@@ -67,6 +73,36 @@ def test_the_numbers_are_printed_with_their_units():
     assert "nan bits per byte" in str(marks)
     alone = Evaluation(loss=1.5, standard_error=math.nan, n_tokens=2, n_bytes=5)
     assert str(alone).startswith("1.500 nats per token")
+
+
+# Ids that stand for anything, and for nothing ---------------------------------------
+
+
+def test_what_stands_for_anything_has_no_price_per_byte():
+    """400 characters that the tokenizer does not know are cheap: it is always one id."""
+    tokenizer = CharacterTokenizer.train(["ab"], None, [UNKNOWN])
+    ids = torch.tensor(tokenizer.encode("ab" + 400 * "Z"))
+    found = evaluate(make(tokenizer.vocab_size), tokenizer, *windows(ids, 8))
+    assert (found.n_tokens, found.n_bytes, found.n_unknown) == (401, 1, 400)
+    assert math.isnan(found.bits_per_byte)
+    assert "not comparable in bits per byte: 400 of 401 tokens are <|unkn" in str(
+        found
+    )
+    known = torch.tensor(tokenizer.encode("abab"))
+    assert "bits per byte (3" in str(
+        evaluate(make(tokenizer.vocab_size), tokenizer, *windows(known, 8))
+    )
+
+
+def test_a_mark_is_no_text():
+    tokenizer = ByteTokenizer([END_OF_TEXT, "<|user|>"])
+    ids = torch.tensor([97, 98, 256, 257, 257, 99])
+    assert count_bytes(tokenizer, ids) == (3, 0)
+
+
+def test_an_id_of_another_tokenizer_is_refused():
+    with pytest.raises(ValueError, match="id 300 is not in the vocabulary"):
+        count_bytes(ByteTokenizer([]), torch.tensor([97, 300]))
 
 
 # Against the floor ----------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Imports go down only, and importing does nothing but import."""
 
-import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,100 +11,26 @@ import pytest
 
 from tests.house.notebooks import PACKAGE, ROOT, module_name, modules
 
-# Each module, or package, stands on a floor and imports from lower ones only.
-# `files` is the ground that every floor stands on.
-FLOORS = {
-    "files": -1,
-    "style": -1,
-    "corpora": 0,
-    "tokenizers": 0,
-    "ngram": 1,
-    "oracle": 1,
-    "data": 1,
-    "linear": 0,
-    "layers": 1,
-    "attention": 2,
-    "model": 3,
-    "optim": 3,
-    "decode": 4,
-    "checkpoints": 4,
-    "count": 4,
-    "train": 5,
-    "generate": 5,
-    "runs": 6,
-    "evaluate": 6,
-    "bugs": 6,
-    "check": 6,
-    "export": 6,
-    "curve": 7,
-    "__main__": 8,
-}
-OUTSIDE = {
-    "book",
-    "tests",
-    "tools",
-    "benchmarks",
-    "classroom",
-    "assignments",
-    "conftest",
-}
+
+def lint(root):
+    """What import-linter says of the contracts in `pyproject.toml`."""
+    here = {**os.environ, "PYTHONPATH": str(root)}
+    result = subprocess.run(
+        [sys.executable, "-c", LINT_IMPORTS, "--no-cache"],
+        cwd=root, env=here, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    return result.returncode, result.stdout + result.stderr
 
 
-def imports(source, module):
-    """Every module that `source`, the text of `module`, imports: (line, name)."""
-    package = ["llm", *module.split(".")]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level] if node.level else []
-            name = ".".join([*base, *filter(None, [node.module])])
-            if name in ("llm", ""):
-                yield from (
-                    (node.lineno, f"llm.{alias.name}") for alias in node.names
-                )
-            else:
-                yield node.lineno, name
-
-
-def floor_complaints(package=PACKAGE, floors=FLOORS):
-    """Imports that go up or sideways, and modules that stand on no floor."""
-    found = []
-    for path in modules(package):
-        module = module_name(path, package)
-        here = module.split(".")[0]
-        if here and here not in floors:
-            found.append(f"llm.{module} stands on no floor: add it to FLOORS")
-            continue
-        for line, name in imports(path.read_text(encoding="utf-8"), module):
-            found += [
-                f"{path.relative_to(package.parent)}:{line}: {problem}"
-                for problem in import_problems(here, name, package, floors)
-            ]
-    return found
-
-
-def import_problems(here, name, package, floors):
-    top, _, rest = name.partition(".")
-    there = rest.split(".")[0]
-    if top in OUTSIDE:
-        return [f"imports {name}: the package stands without it"]
-    inside = (package / there).is_dir() or (package / f"{there}.py").exists()
-    if top != "llm" or there == here or not there or not inside:
-        return []
-    if not here:
-        return [f"imports {name}: `import llm` imports nothing"]
-    if there in floors and floors[there] < floors[here]:
-        return []
-    return [
-        f"imports {name}, floor {floors.get(there)}, from floor {floors[here]}: "
-        "imports go down only"
-    ]
+LINT_IMPORTS = """
+from importlinter.cli import lint_imports_command
+lint_imports_command()
+"""
 
 
 def test_imports_go_down_only():
-    found = floor_complaints()
-    assert not found, "\n".join(found)
+    code, said = lint(ROOT)
+    assert code == 0, said
 
 
 def test_the_distribution_leaves_the_name_of_a_popular_tool_alone():
@@ -175,85 +101,36 @@ def test_each_module_can_be_imported_alone_and_does_nothing_else():
     assert not loud, loud
 
 
-# The test, tested -----------------------------------------------------------------
+# The contracts, tested ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("file", "line", "says"),
     [
-        ("layers.py", "from llm.model import GPT", "from floor 1"),
-        (
-            "layers.py",
-            "import llm.attention as a",
-            "imports llm.attention, floor 2",
-        ),
-        ("layers.py", "from llm import model", "imports llm.model, floor 3"),
-        ("layers.py", "from .model import GPT", "imports llm.model, floor 3"),
-        (
-            "layers.py",
-            "def f():\n    from llm.curve import loss",
-            "layers.py:2",
-        ),
-        ("layers.py", "if 1:\n    import llm.data", "imports llm.data, floor 1"),
-        (
-            "curve/style.py",
-            "from .. import __main__",
-            "imports llm.__main__, floor 8",
-        ),
-        ("curve/style.py", "from tests.house import rules", "stands without it"),
-        ("model.py", "import conftest", "imports conftest"),
-        ("__init__.py", "from llm import files", "`import llm` imports nothing"),
-        ("museum.py", "", "llm.museum stands on no floor: add it to FLOORS"),
+        ("layers.py", "from llm.model import GPT", "llm.layers -> llm.model"),
+        ("layers.py", "def f():\n    import llm.train", "llm.layers -> llm.train"),
+        ("model.py", "from llm import optim", "llm.model -> llm.optim"),
+        ("files.py", "from .runs import prepare", "llm.files -> llm.runs"),
+        ("files.py", "import book.viz", "llm.files -> book.viz"),
+        ("files.py", "import tests.house", "llm.files -> tests.house"),
+        ("museum.py", "", "llm.museum"),
     ],
 )
 def test_an_import_that_goes_up_is_caught(tmp_path, file, line, says):
-    found = floor_complaints(toy_package(tmp_path, file, line))
-    assert len(found) == 1
-    assert says in found[0]
+    for name in ("llm", "book", "classroom", "tests"):
+        shutil.copytree(
+            ROOT / name, tmp_path / name,
+            ignore=lambda folder, names: [n for n in names if unwanted(folder, n)],
+        )  # fmt: skip
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / "llm" / file).open("a") as module:
+        module.write(f"\n{line}\n")
+    code, said = lint(tmp_path)
+    assert code == 1
+    assert says in said
 
 
-@pytest.mark.parametrize(
-    ("file", "line"),
-    [
-        ("model.py", "from llm.attention import attention\nimport llm.files"),
-        ("corpora.py", "from llm.files import atomic_write"),
-        (
-            "curve/plots.py",
-            "from . import style\nfrom llm import model, __version__",
-        ),
-        ("__main__.py", "from llm.curve import style\nfrom llm import curve"),
-        ("layers.py", "import torch.nn\nfrom tests_of_others import x"),
-    ],
-)
-def test_an_import_that_goes_down_passes(tmp_path, file, line):
-    assert floor_complaints(toy_package(tmp_path, file, line)) == []
-
-
-def toy_package(folder, file, line):
-    package = folder / "llm"
-    (package / "curve").mkdir(parents=True)
-    for name in ("files", "corpora", "data", "layers", "attention", "model",
-                 "__main__", "__init__", "curve/__init__", "curve/style"):  # fmt: skip
-        (package / f"{name}.py").touch()
-    (package / file).write_text(line)
-    return package
-
-
-def test_a_loud_or_meddling_module_is_caught(tmp_path):
-    bodies = {
-        "llm_loud": "print('hello')",
-        "llm_seed": "import torch; torch.manual_seed(3)",
-        "llm_numpy": "import numpy; numpy.random.seed(3)",
-        "llm_random": "import random; random.seed(3)",
-        "llm_net": "import socket; socket.create_connection(('localhost', 1))",
-        "llm_good": "import math",
-    }
-    for name, body in bodies.items():
-        (tmp_path / f"{name}.py").write_text(body)
-    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{IMPORT_EACH}"
-    found = json.loads(run(script, *bodies).stdout)
-    assert found["llm_loud"] == "hello\n"
-    assert "the network was asked for" in found["llm_net"]
-    assert found["llm_good"] == ""
-    for name in ("llm_seed", "llm_numpy", "llm_random"):
-        assert found[name] == "it changed a seed or a setting"
+def unwanted(folder, name):
+    return not name.endswith(".py") and not os.path.isdir(
+        os.path.join(folder, name)
+    )

@@ -111,7 +111,8 @@ class TestSamplers:
         assert kept(cooled_last) == {0, 1, 2}
 
     @pytest.mark.parametrize(("sampler", "value", "message"), [
-        (temperature, 0.0, "temperature=0.0 must be above 0; for 0 take greedy"),
+        (temperature, 0.0, "temperature=0.0 must be above 0 .*for 0 take greedy"),
+        (temperature, math.inf, "temperature=inf must be .* finite"),
         (temperature, -1.0, "temperature=-1.0"),
         (temperature, math.nan, "temperature=nan"),
         (top_k, 0, "top_k=0 must be at least 1"),
@@ -121,6 +122,35 @@ class TestSamplers:
     def test_settings_without_meaning_are_refused(self, sampler, value, message):
         with pytest.raises(ValueError, match=message):
             sampler(value)
+
+    @pytest.mark.parametrize("t", [1e-6, 1e-38, 1e-46, 5e-324])
+    def test_the_coldest_temperatures_leave_the_best_token(self, t):
+        logits = torch.tensor(
+            [[3.0, -2.0, 4.0, 4.0], [-9.0, -8.5, -9.0, -math.inf]]
+        )
+        probs = temperature(t)(logits).softmax(-1)
+        expected = torch.tensor([[0, 0, 0.5, 0.5], [0, 1.0, 0, 0]])
+        torch.testing.assert_close(probs, expected)
+
+    @pytest.mark.parametrize("t", [1e6, 1e38, 1e300])
+    def test_the_hottest_temperatures_leave_what_is_left_alike(self, t):
+        logits = top_k(2)(torch.tensor([[3.0, -2.0, 4.0]]))
+        probs = temperature(t)(logits).softmax(-1)
+        torch.testing.assert_close(probs, torch.tensor([[0.5, 0, 0.5]]))
+
+    @pytest.mark.parametrize("wrong", [math.nan, math.inf])
+    @pytest.mark.parametrize("sampler", [greedy, unchanged, top_k(2), top_p(0.5)])
+    def test_logits_that_are_no_numbers_are_refused(self, sampler, wrong):
+        logits = torch.zeros(2, 5)
+        logits[1, 3] = wrong
+        dice = [torch.Generator(), torch.Generator()]
+        tokens = new_tokens(lambda texts: logits, [[1], [2]], sampler, dice)
+        with pytest.raises(ValueError, match=r"text 1: its logits hold nan or inf"):
+            next(tokens)
+
+    def test_where_no_token_is_left_none_is_drawn(self):
+        with pytest.raises(ValueError, match=r"text 0: .* no token is left"):
+            draw(torch.full((1, 5), -math.inf), [torch.Generator()])
 
     def test_draws_follow_the_probabilities(self):
         probs = torch.tensor([0.5, 0.3, 0.2, 0.0])
@@ -368,6 +398,37 @@ def test_an_empty_prompt_begins_a_document():
     assert found == BYTES.decode(ids[1:])
     with pytest.raises(ValueError, match=r"no <.endoftext.> to begin with; "):
         generate(make(), LETTERS, [""])
+
+
+def test_a_single_text_is_not_taken_letter_by_letter():
+    model = make()
+    with pytest.raises(ValueError, match=r"prompts='bad' is one text.*\['bad'\]"):
+        generate(model, LETTERS, "bad")
+    with pytest.raises(ValueError, match=r"stop='ab' is one text.*\['ab'\]"):
+        generate(model, LETTERS, ["bad"], stop="ab")
+    with pytest.raises(ValueError, match=r"prompt=\['bad'\] is no text"):
+        next(stream(model, LETTERS, ["bad"]))
+
+
+def test_no_prompts_have_no_continuations():
+    assert generate(make(), LETTERS, []) == []
+
+
+@pytest.mark.parametrize("sampler", [greedy, unchanged])
+@pytest.mark.parametrize("prompts", [["a"], ["a", "bc"]])
+def test_what_pads_the_vocabulary_of_a_model_is_never_written(sampler, prompts):
+    model = make(vocab_size=64, tie_embeddings=False)
+    model.head.weight.data[LETTERS.vocab_size :] = 9 * model.head.weight[:1]
+    found = generate(model, LETTERS, prompts, sampler=sampler, max_new_tokens=30)
+    assert all(len(text) == 30 and set(text) <= set("abcdefgh\n") for text in found)
+
+
+@pytest.mark.parametrize("prompt", ["g", "ag"])
+def test_a_tokenizer_with_more_ids_than_the_model_is_refused(prompt):
+    with pytest.raises(
+        ValueError, match=r"is out of range: vocab_size=3 goes from"
+    ):
+        generate(make(vocab_size=3), LETTERS, [prompt])
 
 
 def test_a_prompt_with_an_unknown_character_is_refused():

@@ -107,6 +107,55 @@ def test_rotation_takes_one_row_of_positions_per_sequence():
         torch.testing.assert_close(both[row : row + 1], alone)
 
 
+@pytest.mark.parametrize(("x", "positions", "message"), [
+    ((B, T, D), (B, T), r"x has shape \(2, 7, 8\) and positions \(2, 7\)"),
+    ((B, H, T, D), (T + 1,), r"\(2, 3, 7, 8\) and positions \(8,\)"),
+    ((B, H, T, D), (1,), r"\(2, 3, 7, 8\) and positions \(1,\)"),
+    ((B, H, T, D), (H, T), r"wanted as \(B, H, T, D\), positions as"),
+    ((D,), (1,), r"x has shape \(8,\)"),
+])  # fmt: skip
+def test_positions_that_fit_no_x_are_refused_with_both_shapes(
+    x, positions, message
+):
+    with pytest.raises(ValueError, match=message):
+        RotaryPositions(D, 64)(torch.ones(x), torch.zeros(positions).long())
+
+
+@pytest.mark.parametrize("shape", [(T, D), (B, T, D), (B, H, T, D)])
+def test_rotation_keeps_the_shape(shape):
+    x = vectors(*shape)
+    turned = RotaryPositions(D, 64).double()(x, torch.arange(T))
+    assert turned.shape == x.shape
+    torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
+
+
+def test_rotation_without_positions_or_past_its_table_is_refused():
+    rotary, x = RotaryPositions(D, 8), torch.ones(B, H, 1, D)
+    with pytest.raises(ValueError, match=r"give positions, such as torch.arange"):
+        rotary(x, None)
+    for at in (8, -1):
+        with pytest.raises(ValueError, match=f"position {at} is out of range"):
+            rotary(x, torch.tensor([at]))
+
+
+@pytest.mark.parametrize("base", [10_000.0, 500_000.0])
+def test_far_away_the_angles_are_those_of_transformers(base):
+    from transformers import LlamaConfig
+    from transformers.models.llama import modeling_llama as theirs
+
+    config = LlamaConfig(
+        hidden_size=64, num_attention_heads=1, max_position_embeddings=50_000,
+        rope_parameters={"rope_type": "default", "rope_theta": base},
+    )  # fmt: skip
+    at = torch.tensor([0, 1, 4095, 40_000, 49_999])
+    q, k = vectors(2, 1, 2, 5, 64, dtype=torch.float32)
+    cos, sin = theirs.LlamaRotaryEmbedding(config)(q, at[None])
+    expected = theirs.apply_rotary_pos_emb(q, k, cos, sin)
+    rotary = RotaryPositions(64, 50_000, base)
+    for ours, other in zip((q, k), expected, strict=True):
+        torch.testing.assert_close(rotary(ours, at), other, atol=1e-6, rtol=1e-5)
+
+
 def test_odd_heads_cannot_be_rotated():
     with pytest.raises(ValueError, match="even, not 7"):
         RotaryPositions(7, 8)

@@ -6,9 +6,20 @@ import pytest
 import torch
 
 from llm import check
-from llm.attention import attention
+from llm.attention import causal_mask
+from llm.checkpoints import from_transformers, to_transformers
 from llm.count import forward_flops, parameters
-from llm.model import GPTConfig, build, gpt2, llama, next_token_loss, visible
+from llm.fast import slow_down, speed_up
+from llm.model import (
+    GPTConfig,
+    at_most,
+    build,
+    cross_entropy,
+    gpt2,
+    llama,
+    n_bytes,
+    visible,
+)
 
 SIZES = dict(vocab_size=61, context_length=24, d_model=24, n_layers=2, n_heads=6)
 CONFIGS = {
@@ -16,13 +27,24 @@ CONFIGS = {
     "gpt2-shared": GPTConfig(**SIZES, n_kv_heads=3),
     "llama": GPTConfig(**SIZES, architecture="llama"),
     "llama-shared": GPTConfig(**SIZES, architecture="llama", n_kv_heads=2, d_ff=40),
-}
+    "gpt2-bare": GPTConfig(
+        **SIZES, bias=False, gelu="exact", tie_embeddings=False, norm_eps=1e-3
+    ),
+    "llama-tied": GPTConfig(
+        **SIZES, architecture="llama", bias=True, tie_embeddings=True,
+        rope_base=500_000.0, norm_eps=1e-6,
+    ),
+}  # fmt: skip
 
 
-def make(name, std=0.2):
+def make(name):
+    return make_of(CONFIGS[name])
+
+
+def make_of(config, std=0.2):
     """A model with weights large enough that a mistake shows in its logits."""
     torch.manual_seed(0)
-    model = build(CONFIGS[name]).double().eval()
+    model = build(config).double().eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=std)
     return model
@@ -83,17 +105,11 @@ class TestEveryArchitecture:
         expected = sum(p.numel() for p in make(name).parameters())
         assert parameters(CONFIGS[name]) == expected
 
-    def test_operations_are_counted(self, name, monkeypatch):
+    def test_operations_are_counted(self, name):
         from torch.utils.flop_counter import FlopCounterMode
 
-        def by_hand(q, k, v, mask, dropout):
-            n_shared = q.shape[1] // k.shape[1]
-            k, v = (x.repeat_interleave(n_shared, 1) for x in (k, v))
-            return attention(q, k, v, mask)
-
         # the counter knows matrix products, but not every fused kernel
-        monkeypatch.setattr("llm.attention.fused_attention", by_hand)
-        model = make(name)
+        model = slow_down(make(name))
         with FlopCounterMode(display=False) as counter:
             model(some_ids(1, 24))
         extra_pairs = 24 * 24 - 24 * 25 // 2  # the counter takes the whole square
@@ -101,101 +117,94 @@ class TestEveryArchitecture:
         assert counter.get_total_flops() == expected
 
 
-def gpt2_pair():
-    """Ours and the library's GPT-2 with the same random weights."""
+def gpt2_of_theirs(**settings):
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    ours = make("gpt2")
-    theirs = GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=61, n_positions=24, n_embd=24, n_layer=2, n_head=6,
-            resid_pdrop=0, embd_pdrop=0, attn_pdrop=0,
-        )
-    ).double()  # fmt: skip
-    names = {
-        "wte.weight": ours.embedding.tokens.weight,
-        "wpe.weight": ours.embedding.positions_part.weight,
-        "ln_f.weight": ours.norm.weight,
-        "ln_f.bias": ours.norm.bias,
-    }
-    for i, block in enumerate(ours.blocks):
-        for theirs_name, part in {
-            "ln_1": block.norm1, "attn.c_attn": block.attention.qkv,
-            "attn.c_proj": block.attention.project, "ln_2": block.norm2,
-            "mlp.c_fc": block.feed_forward.up, "mlp.c_proj": block.feed_forward.down,
-        }.items():  # fmt: skip
-            names[f"h.{i}.{theirs_name}.weight"] = part.weight
-            names[f"h.{i}.{theirs_name}.bias"] = part.bias
-    return ours, theirs, names, theirs.transformer
+    sizes = dict(vocab_size=61, n_positions=24, n_embd=24, n_layer=2, n_head=6)
+    none = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0)
+    return GPT2LMHeadModel(GPT2Config(**sizes, **none, **settings)).double()
+
+
+def llama_of_theirs(**settings):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    sizes = dict(
+        vocab_size=61, max_position_embeddings=24, hidden_size=24,
+        num_hidden_layers=2, num_attention_heads=6,
+    )  # fmt: skip
+    return LlamaForCausalLM(LlamaConfig(**sizes, **settings)).double()
+
+
+def gpt2_pair():
+    return make("gpt2"), gpt2_of_theirs()
+
+
+def gpt2_exact_pair():
+    config = GPTConfig(**SIZES, gelu="exact", norm_eps=1e-3)
+    theirs = gpt2_of_theirs(activation_function="gelu", layer_norm_epsilon=1e-3)
+    return make_of(config), theirs
 
 
 def llama_pair():
-    """Ours and the library's Llama with the same random weights."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    ours = make("llama-shared")
-    theirs = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=61, max_position_embeddings=24, hidden_size=24,
-            num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
-            intermediate_size=40, rms_norm_eps=1e-5, rope_theta=10_000.0,
-        )
-    ).double()  # fmt: skip
-    names = {
-        "model.embed_tokens.weight": ours.embedding.tokens.weight,
-        "model.norm.weight": ours.norm.weight,
-        "lm_head.weight": ours.head.weight,
-    }
-    for i, block in enumerate(ours.blocks):
-        for theirs_name, part in {
-            "input_layernorm": block.norm1, "self_attn.o_proj": block.attention.project,
-            "post_attention_layernorm": block.norm2,
-            "mlp.gate_proj": block.feed_forward.gate,
-            "mlp.up_proj": block.feed_forward.up,
-            "mlp.down_proj": block.feed_forward.down,
-        }.items():  # fmt: skip
-            names[f"model.layers.{i}.{theirs_name}.weight"] = part.weight
-    return ours, theirs, names, theirs
+    return make("llama-shared"), llama_of_theirs(
+        num_key_value_heads=2, intermediate_size=40, rms_norm_eps=1e-5,
+        rope_theta=10_000.0,
+    )  # fmt: skip
 
 
-def llama_qkv(theirs, i, what):
-    attn = theirs.model.layers[i].self_attn
-    weights = [getattr(attn, f"{x}_proj").weight for x in "qkv"]
-    return torch.cat([getattr(w, what) for w in weights])
+def llama_tied_pair():
+    return make("llama-tied"), llama_of_theirs(
+        intermediate_size=64, rms_norm_eps=1e-6, tie_word_embeddings=True,
+        attention_bias=True, mlp_bias=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("pair", [gpt2_pair, llama_pair])
-def test_logits_and_gradients_equal_those_of_transformers(pair):
-    ours, theirs, names, root = pair()
-    parameters_of = dict(root.named_parameters())
-    for name, ours_p in names.items():
-        p = parameters_of[name]
-        transposed = pair is gpt2_pair and p.dim() == 2 and "h." in name
-        p.data.copy_(ours_p.data.T if transposed else ours_p.data)
-    if pair is llama_pair:
-        for i, block in enumerate(ours.blocks):
-            parts = block.attention.qkv.weight.data.split([24, 8, 8])
-            attn = theirs.model.layers[i].self_attn
-            for x, part in zip("qkv", parts, strict=True):
-                getattr(attn, f"{x}_proj").weight.data.copy_(part)
+PAIRS = [gpt2_pair, gpt2_exact_pair, llama_pair, llama_tied_pair]
+
+
+@pytest.mark.parametrize("way", [slow_down, speed_up])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_logits_and_gradients_equal_those_of_transformers(pair, way):
+    ours, theirs = pair()
+    kind = way(ours).config.architecture
+    theirs.load_state_dict(to_transformers(ours.state_dict(), kind))
     ids = some_ids(3, 24)
     logits = ours(ids)
     torch.testing.assert_close(logits, theirs(ids).logits, rtol=1e-5, atol=1e-5)
 
-    next_token_loss(logits[:, :-1], ids[:, 1:]).backward()
+    cross_entropy(logits[:, :-1], ids[:, 1:]).backward()
     theirs(ids, labels=ids).loss.backward()
-    for name, ours_p in names.items():
-        grad = parameters_of[name].grad
-        if pair is gpt2_pair and grad.dim() == 2 and "h." in name:
-            grad = grad.T
+    gradients = {name: p.grad for name, p in ours.named_parameters()}
+    expected = {name: p.grad for name, p in theirs.named_parameters()}
+    found = to_transformers(gradients, kind)
+    assert found.keys() == expected.keys()
+    for name, gradient in found.items():
         torch.testing.assert_close(
-            ours_p.grad, grad, rtol=1e-5, atol=1e-7, msg=name
+            gradient, expected[name], rtol=1e-5, atol=1e-7, msg=name
         )
-    if pair is llama_pair:
-        for i, block in enumerate(ours.blocks):
-            expected = llama_qkv(theirs, i, "grad")
-            ours_grad = block.attention.qkv.weight.grad
-            torch.testing.assert_close(ours_grad, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_weights_of_transformers_and_nanogpt_are_read(pair):
+    ours, theirs = pair()
+    state = {name: tensor.float() for name, tensor in theirs.state_dict().items()}
+    ours.load_state_dict(from_transformers(state, ours.config))
+    ids = some_ids(3, 24)
+    torch.testing.assert_close(ours(ids), theirs(ids).logits, rtol=1e-5, atol=1e-5)
+    if ours.config.architecture == "gpt2":
+        upright = {
+            f"_orig_mod.{n}": t.T if ".h." in n and t.dim() == 2 else t
+            for n, t in state.items()
+        }
+        upright["_orig_mod.transformer.h.0.attn.bias"] = torch.ones(1, 1, 24, 24)
+        again = from_transformers(upright, ours.config)
+        for name, tensor in ours.state_dict().items():
+            assert torch.equal(again[name].double(), tensor), name
+    state.popitem()
+    state.popitem()
+    with pytest.raises(ValueError, match="another model: the model has"):
+        from_transformers(state, ours.config)
 
 
 def test_published_sizes_are_reproduced():
@@ -219,12 +228,139 @@ def test_presets_are_what_they_are_called():
     assert not [n for n, _ in other.named_parameters() if n.endswith("bias")]
 
 
+def test_the_settings_of_a_config_arrive_in_the_parts():
+    bare, tied = make("gpt2-bare"), make("llama-tied")
+    assert not [n for n, _ in bare.named_parameters() if n.endswith("bias")]
+    assert bare.head.weight is not bare.embedding.tokens.weight
+    assert {m.eps for m in bare.modules() if hasattr(m, "eps")} == {1e-3}
+    assert tied.head.weight is tied.embedding.tokens.weight
+    assert {m.eps for m in tied.modules() if hasattr(m, "eps")} == {1e-6}
+    assert tied.blocks[0].attention.rotate.base == 500_000.0
+    biases = [n for n, _ in tied.named_parameters() if n.endswith("bias")]
+    assert (
+        len(biases) == 2 * 7
+    )  # query, key, value, output, gate, up, down in two blocks
+
+
+HUGE = [
+    dict(d_model=10**9),
+    dict(d_model=10**20, n_heads=10),
+    dict(n_layers=10**9),
+    dict(context_length=10**10),
+    dict(vocab_size=10**9),
+    dict(d_ff=10**10),
+]
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+@pytest.mark.parametrize("sizes", HUGE, ids=str)
+def test_a_model_larger_than_the_memory_is_refused_before_it_is_built(
+    architecture, sizes
+):
+    config = GPTConfig(**{"vocab_size": 99, "architecture": architecture, **sizes})
+    ((name, size),) = [pair for pair in sizes.items() if pair[0] != "n_heads"]
+    with pytest.raises(ValueError, match=rf"{name}={size}.* this machine has .*GB"):
+        build(config)
+
+
+def test_heads_that_do_not_fit_a_huge_width_are_refused_at_once():
+    with pytest.raises(ValueError, match=r"choose from 1, …"):
+        GPTConfig(vocab_size=9, d_model=10**9 + 7, n_heads=3)
+
+
+def test_what_a_model_takes_is_what_it_then_has():
+    for config in CONFIGS.values():
+        model = build(config)
+        tensors = [*model.parameters(), *model.buffers()]
+        found = sum(t.numel() * t.element_size() for t in tensors)
+        assert n_bytes(config) == found < at_most(config)
+
+
 def test_visible_is_the_lower_triangle():
-    assert visible(torch.arange(3)).int().tolist() == [
-        [1, 0, 0],
-        [1, 1, 0],
-        [1, 1, 1],
-    ]
+    for positions in (torch.arange(3), torch.tensor([4, 5, 9])):
+        assert torch.equal(visible(positions), causal_mask(3))
+
+
+def test_with_a_cache_the_past_is_visible_too():
+    mask = visible(torch.tensor([2, 3]), [None])
+    assert mask.int().tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    each = visible(torch.tensor([[1], [2]]), [None])
+    assert each.int().tolist() == [[[[1, 1, 0]]], [[[1, 1, 1]]]]
+    assert visible(torch.tensor([7]), [None]) is None
+
+
+# What a model refuses to read -----------------------------------------------------
+
+IDS = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]])
+TARGETS = torch.tensor([[1, 4, 1, 5, 9], [2, 6, 5, 3, 5]])
+MISREAD = {
+    "targets": ((IDS, TARGETS), "4 is followed by 1; targets are no argument"),
+    "targets, negative": (
+        (IDS, torch.full((2, 5), -100)),
+        "-100 is followed by -100; targets are no argument",
+    ),
+    "targets, floats": ((IDS, TARGETS.float()), "integers, not torch.float32; tar"),
+    "a mask": ((IDS, TARGETS > 0), "integers, not torch.bool"),
+    "one position": (
+        (IDS, torch.tensor([0])),
+        r"positions have shape \(1,\) and ids \(2, 5\); positions are \(T,\) or",
+    ),
+    "equal positions": ((IDS, torch.zeros(5).long()), "0 is followed by 0"),
+    "falling positions": ((IDS, torch.arange(5).flip(0)), "4 is followed by 3"),
+    "a row that falls": (
+        (IDS, torch.stack((torch.arange(5), torch.tensor([0, 1, 3, 3, 4])))),
+        "3 is followed by 3",
+    ),
+    "a position past the end": (
+        (IDS, torch.arange(20, 25)),
+        "position 24 is out of range: context_length=24 goes from 0 to 23",
+    ),
+    "a position below zero": ((IDS, torch.arange(-1, 4)), "position -1 is out of"),
+    "an id past the end": ((IDS + 52,), "id 61 is out of range: vocab_size=61"),
+    "an id below zero": ((IDS - 2,), "id -1 is out of range: .* from 0 to 60"),
+    "a single text": ((IDS[0],), r"shape \(5,\).*write ids\[None\]"),
+    "one-hot": ((torch.zeros(2, 5, 61),), "integers, not torch.float32"),
+    "three axes": ((IDS[None],), r"shape \(1, 2, 5\); a model reads a batch"),
+    "no token": ((IDS[:, :0],), r"shape \(2, 0\): there is nothing to read"),
+    "no text": ((IDS[:0],), r"shape \(0, 5\): there is nothing to read"),
+}
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+@pytest.mark.parametrize("case", MISREAD)
+def test_what_would_be_misread_is_refused_in_words(name, case):
+    given, message = MISREAD[case]
+    with pytest.raises(ValueError, match=message):
+        make(name)(*given)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_cache_without_positions_is_refused(name):
+    model = make(name)
+    caches = model.new_caches(2)
+    model(IDS, torch.arange(5), caches)
+    with pytest.raises(ValueError, match=r"caches need positions.*arange"):
+        model(IDS[:, :1], caches=caches)
+    layer = model.blocks[0].attention
+    with pytest.raises(ValueError, match="give positions"):
+        layer(torch.zeros(2, 1, 24).double(), cache=caches[0])
+
+
+def test_positions_with_gaps_and_of_each_text_are_read_causally():
+    model = make("llama")
+    rows = torch.tensor([[0, 2, 3, 9, 23], [5, 6, 7, 8, 9]])
+    together = model(IDS, rows)
+    for row in range(2):
+        alone = model(IDS[row : row + 1], rows[row])
+        torch.testing.assert_close(together[row : row + 1], alone)
+    changed = IDS.clone()
+    changed[:, 3:] += 1
+    assert torch.equal(model(changed, rows)[:, :3], together[:, :3])
+
+
+def test_a_cache_larger_than_the_memory_is_refused():
+    with pytest.raises(ValueError, match=r"batch_size=1000000000 would take .*TB"):
+        make("gpt2").new_caches(10**9)
 
 
 def test_residual_writers_start_smaller():
@@ -238,9 +374,9 @@ def test_residual_writers_start_smaller():
 def test_loss_is_a_mean_over_the_targets_that_count():
     logits, targets = torch.randn(2, 5, 61), some_ids(2, 5)
     targets[0, :3] = -100
-    each = next_token_loss(logits, targets, reduction="none")
+    each = cross_entropy(logits, targets, reduction="none")
     assert each.count_nonzero() == 7
-    torch.testing.assert_close(next_token_loss(logits, targets), each.sum() / 7)
+    torch.testing.assert_close(cross_entropy(logits, targets), each.sum() / 7)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +389,19 @@ def test_loss_is_a_mean_over_the_targets_that_count():
         (dict(dropout=1.0), "dropout=1.0 must be"),
         (dict(architecture="rnn"), "architecture='rnn' is not one of gpt2, llama"),
         (dict(architecture="llama", n_heads=8), "odd width 3"),
+        (dict(d_model=24.0), "d_model=24.0 is no whole number"),
+        (dict(dropout=math.nan), "dropout=nan must be"),
+        (dict(norm_eps=0.0), "norm_eps=0.0 must be above 0"),
+        (dict(gelu="fast"), "gelu=fast must be one of tanh, exact"),
+        (
+            dict(architecture="llama", rope_base=0.5),
+            "rope_base=0.5 must be above 1",
+        ),
+        (dict(rope_base=5e5), "rope_base=500000.0 means nothing to .*'gpt2'"),
+        (
+            dict(architecture="llama", gelu="exact"),
+            "gelu=exact means nothing to .*'llama': .* SwiGLU",
+        ),
     ],
 )
 def test_contradictions_are_refused(change, message):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from llm import check
-from llm.model import next_token_loss
+from llm.model import cross_entropy
 from llm.ngram import BigramTable, WindowModel
 
 V = 7
@@ -45,11 +45,11 @@ def test_no_other_table_is_less_surprised_by_what_was_counted():
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randint(V, (2, 8, 50), generator=generator)
     table = counted(x.tolist(), y.tolist(), alpha=1e-6)
-    least = next_token_loss(table(x), y)
+    least = cross_entropy(table(x), y)
     for _ in range(20):
         noise = 0.1 * torch.randn(V, V, generator=generator)
         other = (table(torch.arange(V)[None])[0] + noise)[x]
-        assert next_token_loss(other, y) > least
+        assert cross_entropy(other, y) > least
 
 
 @pytest.mark.parametrize("alpha", [0, -1.0, math.nan])
@@ -86,3 +86,14 @@ def test_the_window_knows_the_place_of_each_token():
 def test_check_accepts_the_window():
     ids = torch.randint(V, (8,), generator=torch.Generator().manual_seed(0))
     check.causality(WindowModel(V, 3), ids, V)
+
+
+def test_ids_that_are_none_are_refused_in_words():
+    for ids, message in (
+        (torch.tensor([[0, V]]), "id 7 is out of range: vocab_size=7"),
+        (torch.tensor([[-1, 0]]), "id -1 is out of range"),
+        (torch.tensor([0, 1]), r"write ids\[None\]"),
+        (torch.ones(1, 2), r"integers, not torch\.float32"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            WindowModel(V, 3)(ids)

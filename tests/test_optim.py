@@ -63,6 +63,19 @@ def test_matrices_shrink_and_vectors_do_not():
     assert len(together) == len(set(together)) == len(names)
 
 
+def test_what_is_frozen_is_in_no_group_and_a_frozen_model_is_refused():
+    model = build(GPTConfig(vocab_size=11, d_model=8, n_heads=2, n_layers=1))
+    model.requires_grad_(False)
+    with pytest.raises(
+        ValueError, match=r"nothing to train; set requires_grad=True"
+    ):
+        parameter_groups(model, 0.3)
+    model.norm.bias.requires_grad_()
+    ((group),) = parameter_groups(model, 0.3)
+    assert group["weight_decay"] == 0.0
+    assert [p is model.norm.bias for p in group["params"]] == [True]
+
+
 @given(st.floats(0.01, 100), st.floats(0.01, 100))
 def test_clipping_shortens_all_gradients_alike_and_only_long_ones(length, max_norm):
     parameters = [torch.zeros(3, requires_grad=True), torch.zeros(2, 2)]

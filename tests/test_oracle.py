@@ -12,7 +12,7 @@ from llm import oracle
 from llm.corpora.stories import World, machine, sample_story, story
 from llm.corpora.stories.machine import walk
 from llm.data import documents
-from llm.evaluate import evaluate, grammatical_share
+from llm.evaluate import evaluate, grammatical_share, row_losses
 from llm.generate import generate
 from llm.oracle import (
     BLANK_LINE,
@@ -34,7 +34,6 @@ from llm.tokenizers import (
     Tokenizer,
     WordTokenizer,
 )
-from llm.train import row_losses
 
 PLOTS = (
     "lost", "trade", "gift", "stuck", "mixup", "journey", "promise", "quarrel",

@@ -23,6 +23,7 @@ import llm
 from llm.checkpoints import (
     checkpoints,
     load_checkpoint,
+    load_model,
     newest_checkpoint,
     read_tensors,
     save_checkpoint,
@@ -32,8 +33,10 @@ from llm.checkpoints import (
     write_folder,
 )
 from llm.data import Batches, DocumentBatches, documents, windows
-from llm.model import GPTConfig, build
-from llm.train import TrainConfig, adamw, load_model, read_log, train
+from llm.layers import FeedForward, LearnedPositions, RMSNorm, RotaryPositions
+from llm.model import GPTConfig, TransformerBlock, build
+from llm.ngram import BigramTable
+from llm.train import TrainConfig, adamw, read_log, train
 
 SIZES = dict(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2)
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -385,6 +388,218 @@ def test_the_state_of_another_optimizer_is_refused(tmp_path):
         assert not fresh.state
 
 
+def test_a_tensor_that_the_optimizer_lacks_is_named(tmp_path):
+    folder, model, _ = saved(tmp_path)
+    state = read_tensors(folder / "optimizer.safetensors")
+    del state["norm.weight/exp_avg"]
+    fresh = adamw(model, TrainConfig())
+    with pytest.raises(ValueError, match=r"has no norm\.weight/exp_avg"):
+        set_optimizer_state(model, fresh, state)
+    assert not fresh.state
+
+
+def test_the_learning_rates_come_back(tmp_path):
+    model = make()
+    groups = [
+        {"params": [p], "lr": 0.1 * i} for i, p in enumerate(model.parameters())
+    ]
+    optimizer = torch.optim.SGD(groups, momentum=0.9)
+    save_checkpoint(tmp_path, 1, model, optimizer, {})
+    fresh = torch.optim.SGD([{"params": [p]} for p in model.parameters()], lr=7.0)
+    load_checkpoint(tmp_path / "checkpoint-000001", model, fresh)
+    assert [g["lr"] for g in fresh.param_groups] == [g["lr"] for g in groups]
+    other = torch.optim.SGD(model.parameters(), lr=7.0)
+    with pytest.raises(ValueError, match=r"20 groups of parameters in .*, 1 here"):
+        load_checkpoint(tmp_path / "checkpoint-000001", model, other)
+    assert other.param_groups[0]["lr"] == 7.0
+
+
+def test_no_settings_and_paths_as_words_are_enough(tmp_path):
+    model = make()
+    run = str(tmp_path / "run")
+    save_checkpoint(run, 3, model, torch.optim.SGD(model.parameters(), lr=1.0), {})
+    folder = newest_checkpoint(run)
+    assert folder == tmp_path / "run" / "checkpoint-000003"
+    again = load_model(str(folder))
+    assert again.config == model.config
+    assert load_checkpoint(str(folder), make(seed=4)) == 3
+
+
+def trip(tmp_path, model, other):
+    """Save a model and put what was saved into another."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    save_checkpoint(tmp_path, 1, model, optimizer, {})
+    load_checkpoint(tmp_path / "checkpoint-000001", other)
+    return other
+
+
+def test_buffers_come_back(tmp_path):
+    table = BigramTable(11)
+    table.count(some_ids(50, 0), some_ids(50, 1))
+    assert torch.equal(trip(tmp_path, table, BigramTable(11)).counts, table.counts)
+    norm = torch.nn.BatchNorm1d(4)
+    norm(torch.randn(9, 4))
+    again = trip(tmp_path, norm, torch.nn.BatchNorm1d(4))
+    assert torch.equal(again.running_mean, norm.running_mean)
+    assert again.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_a_compiled_model_is_saved_as_what_it_is(tmp_path, architecture):
+    model, ids = make(architecture=architecture).eval(), some_ids(8, 2)[None]
+    expected = model(ids)
+    for compiled in (torch.compile(model), with_a_compiled_block(model)):
+        again = trip(tmp_path, compiled, make(seed=3, architecture=architecture))
+        assert torch.equal(again.eval()(ids), expected)
+        other = load_model(tmp_path / "checkpoint-000001")
+        assert torch.equal(other(ids), expected)
+    into = torch.compile(make(seed=3, architecture=architecture))
+    assert torch.equal(trip(tmp_path, model, into)._orig_mod.eval()(ids), expected)
+
+
+def with_a_compiled_block(model):
+    model.blocks[0] = torch.compile(model.blocks[0], backend="eager")
+    return model
+
+
+def test_weights_that_are_not_contiguous_or_share_memory_are_saved(tmp_path):
+    one, other = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+    both = torch.nn.Sequential(one, other)
+    one.weight = torch.nn.Parameter(torch.randn(4, 4).T)
+    other.weight = torch.nn.Parameter(one.weight.data)  # two names, one memory
+    again = trip(
+        tmp_path,
+        both,
+        torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)),
+    )
+    for mine, theirs in zip(both, again, strict=True):
+        assert torch.equal(mine.weight, theirs.weight)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_precision_comes_back_or_is_refused(tmp_path, dtype):
+    model = make(architecture="llama").to(dtype)
+    save_checkpoint(tmp_path, 1, model, adamw(model, TrainConfig()), {})
+    again = load_model(tmp_path / "checkpoint-000001").eval()
+    ids = some_ids(8, 2)[None]
+    assert torch.equal(again(ids), model.eval()(ids))
+    message = rf"is {dtype} in .*, torch.float32 in the model; write model.to"
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(tmp_path / "checkpoint-000001", make(architecture="llama"))
+
+
+# A saved model is the trained model -----------------------------------------------
+
+
+SETTINGS = [
+    dict(norm_eps=1e-2),
+    dict(gelu="exact"),
+    dict(tie_embeddings=False),
+    dict(bias=False),
+    dict(architecture="llama", rope_base=100.0),
+    dict(architecture="llama", tie_embeddings=True),
+    dict(architecture="llama", bias=True, norm_eps=1e-2),
+    dict(architecture="llama", d_ff=7, n_kv_heads=1),
+]
+
+
+@pytest.mark.parametrize("sizes", SETTINGS, ids=str)
+def test_every_setting_of_a_model_comes_back(tmp_path, sizes):
+    model = make(**sizes).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    save_checkpoint(tmp_path, 1, model, adamw(model, TrainConfig()), {})
+    again = load_model(tmp_path / "checkpoint-000001")
+    ids = some_ids(8, 2)[None]
+    assert torch.equal(again(ids), model(ids))
+    assert (again.head.weight is again.embedding.tokens.weight) == model.config.tied
+    if "tie_embeddings" in sizes:
+        return
+    plain = make(architecture=model.config.architecture).eval()
+    with pytest.raises((RuntimeError, AssertionError)):  # the setting matters
+        plain.load_state_dict(model.state_dict())
+        assert torch.equal(plain(ids), model(ids))
+
+
+def another_base(model):
+    rotary = RotaryPositions(8, 8, base=500_000.0)
+    for block in model.blocks:
+        block.attention.rotate = rotary
+
+
+def another_eps(model):
+    model.blocks[0].norm2.eps = 1e-2
+
+
+def an_exact_gelu(model):
+    model.blocks[0].feed_forward = FeedForward(16, gelu="exact")
+
+
+def an_untied_head(model):
+    model.head.weight = torch.nn.Parameter(model.head.weight.clone())
+
+
+def another_norm(model):
+    model.norm = RMSNorm(16)
+
+
+def a_block_more(model):
+    model.blocks.append(TransformerBlock(16, 2))
+
+
+def a_part_left_out(model):
+    model.blocks[0].feed_forward = torch.nn.Identity()
+
+
+def a_forward_of_its_own(model):
+    model.norm.forward = lambda x: 2 * x
+
+
+def a_wider_context(model):
+    model.embedding.positions_part = LearnedPositions(9, 16)
+
+
+def a_rotation_where_there_was_none(model):
+    model.blocks[0].attention.rotate = RotaryPositions(8, 8)
+
+
+def more_dropout(model):
+    model.embedding.dropout = torch.nn.Dropout(0.5)
+
+
+@pytest.mark.parametrize(("architecture", "change", "message"), [
+    ("llama", another_base, r"rotate.base is 500000.0, and build\(.* has 10000.0"),
+    ("gpt2", another_eps, "blocks.0.norm2.eps is 0.01, and .* has 1e-05"),
+    ("gpt2", an_exact_gelu, "blocks.0.feed_forward.activation is"),
+    ("gpt2", an_untied_head, r"head.weight is \(11, 16\), and .* has nothing"),
+    ("gpt2", another_norm, "norm is RMSNorm, and .* has LayerNorm"),
+    ("gpt2", a_block_more, "blocks.1 is TransformerBlock, and .* has nothing"),
+    ("gpt2", a_part_left_out, "feed_forward is Identity, and .* has FeedForward"),
+    ("gpt2", a_forward_of_its_own, "norm.forward is .*, and .* has nothing"),
+    ("gpt2", a_wider_context, r"positions_part.weight is \(9, 16\), .*\(8, 16\)"),
+    ("gpt2", a_rotation_where_there_was_none, "attention.rotate is"),
+    ("gpt2", more_dropout, "embedding.dropout is Dropout, and .* has Identity"),
+])  # fmt: skip
+def test_a_model_that_no_configuration_describes_is_not_saved(
+    tmp_path, architecture, change, message
+):
+    model = make(architecture=architecture)
+    change(model)
+    with pytest.raises(ValueError, match=f"{message}.*What GPTConfig can say"):
+        save_checkpoint(tmp_path, 1, model, adamw(model, TrainConfig()), {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_refuses_such_a_model_before_the_first_step(tmp_path):
+    model, steps = make(architecture="llama"), []
+    another_base(model)
+    config = TrainConfig(steps=3, batch_size=2, device="cpu")
+    options = {"run": tmp_path, "on_record": steps.append}
+    with pytest.raises(ValueError, match="What GPTConfig can say"):
+        train_on(model, some_ids(99, 0), None, config, **options)
+    assert not steps
+
+
 class Bomb:
     """A pickle of this would write a file when it is read."""
 
@@ -415,6 +630,8 @@ def test_no_module_of_the_package_can_unpickle():
     ('{"step": 1', "config.json is cut short or no JSON"),
     ("[1, 2]", "config.json holds no JSON object"),
     ('{"step": 1}', "config.json does not describe a checkpoint"),
+    ('{"step": "x", "sha256": {}}', "config.json does not describe a checkpoint"),
+    ('{"step": 1, "sha256": {}}', r"does not describe a GPT; .* load_checkpoint\("),
 ])  # fmt: skip
 def test_a_description_that_describes_nothing_is_refused(tmp_path, text, message):
     folder, _, _ = saved(tmp_path)

@@ -5,9 +5,10 @@ import importlib
 import json
 import pkgutil
 from collections import Counter
-from itertools import repeat
+from itertools import product, repeat
 
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -28,8 +29,20 @@ from llm.tokenizers import (
 )
 from llm.tokenizers.incremental import CorpusRow, descending, train_incrementally
 from llm.tokenizers.merges import count_pairs, merge, train_by_rescanning
-from llm.tokenizers.pretokens import count_pretokens, pretokenise
-from tests.hostile import FRAGMENTS, any_text, cut_text, examples, hostile_text
+from llm.tokenizers.pretokens import (
+    count_pretokens,
+    find_pretokens,
+    pretokenise,
+    sure_length,
+)
+from tests.hostile import (
+    FRAGMENTS,
+    any_text,
+    cut_text,
+    examples,
+    hostile_text,
+    lines_of_code,
+)
 
 TEXT = (
     "The fox's cub didn't see the river; the river saw the fox.\n\n"
@@ -102,6 +115,65 @@ def test_bytes_that_are_not_utf8_decode_by_replacement(bpe):
 def test_an_id_outside_the_vocabulary_is_named(tokenizer, id):
     with pytest.raises(ValueError, match=f"id {id} is not in the vocabulary"):
         tokenizer.decode([0, id])
+
+
+@pytest.mark.parametrize(
+    ("ids", "what"),
+    [
+        (torch.tensor([[1, 2], [3, 4]]), r"Tensor of shape \(2, 2\)"),
+        (torch.tensor([1.0, 2.0]), r"Tensor of shape \(2,\)"),
+        ([[1, 2]], "list"),
+        ([1.0], "list"),
+        ("12", "str"),
+        (7, "int"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_no_row_of_ids_is_named(tokenizer, ids, what):
+    with pytest.raises(
+        ValueError, match=f"ids are a {what}: give one row of whole"
+    ):
+        tokenizer.decode(ids)
+
+
+def test_ids_may_come_as_whole_numbers_of_any_make(tokenizer):
+    ids = tokenizer.encode("the fox")
+    for made in (torch.tensor(ids), torch.tensor(ids).numpy(), iter(ids)):
+        assert tokenizer.decode(made) == "the fox"
+
+
+def test_an_id_is_spelt_by_the_bytes_it_stands_for(tokenizer):
+    spelt = [tokenizer.spelling(id) for id in tokenizer.encode(TEXT)]
+    assert b"".join(spelt).decode() == TEXT
+    for name, id in tokenizer.special_tokens.items():
+        assert tokenizer.spelling(id) == (None if name == UNKNOWN else b"")
+    for id in (-1, tokenizer.vocab_size):
+        with pytest.raises(
+            ValueError, match=f"id {id} .*more entries than the tok"
+        ):
+            tokenizer.spelling(id)
+
+
+@pytest.mark.parametrize("kind", ["characters", "words"])
+def test_an_unknown_piece_has_no_spelling(kind):
+    """So 400 letters that a model never saw are not 4,400 bytes of a name."""
+    lenient = train_tokenizer(kind, ["x"], None, [UNKNOWN, END_OF_TEXT])
+    ids = lenient.encode("Z")
+    assert [lenient.spelling(id) for id in ids] == [None]
+    ids = lenient.encode(f"x{END_OF_TEXT}", allowed_special=[END_OF_TEXT])
+    assert [lenient.spelling(id) for id in ids] == [b"x", b""]
+
+
+@pytest.mark.parametrize("text", [None, 7, b"text", ["one", "two"]])
+def test_what_is_no_string_is_named(tokenizer, text):
+    message = f"text is a {type(text).__name__}: give a string"
+    with pytest.raises(ValueError, match=message):
+        tokenizer.encode(text)
+    with pytest.raises(ValueError, match=message):
+        list(tokenizer.encode_iterable([text]))
+    if tokenizer.kind != "bytes":  # which reads no texts
+        with pytest.raises(ValueError, match=message):
+            make(tokenizer.kind, [text])
 
 
 def test_half_a_character_is_refused_where_it_stands(tokenizer):
@@ -275,6 +347,16 @@ def test_a_vocabulary_larger_than_the_text_allows_is_refused():
     assert BPETokenizer.train(["abcd", "abcd"], 259).merges[-1] == (b"a", b"bcd")
 
 
+def test_a_huge_vocabulary_is_refused_before_any_training(monkeypatch):
+    def never(*_):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr("llm.tokenizers.bpe.train_incrementally", never)
+    message = "vocab_size is 1000000000, .* choose at most 265, or give more text"
+    with pytest.raises(ValueError, match=message):
+        BPETokenizer.train(["abcdé 0123"], 10**9)
+
+
 def test_texts_are_read_once_one_by_one():
     read = []
 
@@ -428,9 +510,9 @@ broken_specials = st.lists(
 
 @examples(150)
 @given(
-    cut=st.one_of(cut_text(), cut_text(broken_specials)),
+    cut=st.one_of(cut_text(), cut_text(broken_specials), cut_text(lines_of_code)),
     allowed=st.sets(st.sampled_from(SPECIAL)),
-    chunk_size=st.sampled_from([1, 2, 5, 40]),
+    chunk_size=st.integers(1, 60),
 )
 def test_a_stream_is_encoded_as_the_whole(tokenizer, cut, allowed, chunk_size):
     whole, pieces = cut
@@ -438,6 +520,37 @@ def test_a_stream_is_encoded_as_the_whole(tokenizer, cut, allowed, chunk_size):
         patch.setattr(Tokenizer, "chunk_size", chunk_size)
         stream = list(tokenizer.encode_iterable(pieces, allowed_special=allowed))
     assert stream == tokenizer.encode(whole, allowed_special=allowed)
+
+
+@pytest.mark.parametrize("kind", ["bpe", "words"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "one\r\n",
+        "one\r\n\r\n",
+        "\tif x:\r\n",
+        "\tif x:\n\t\ty\n",
+        "    x = y\n",
+        "one  \n",
+    ],
+)
+def test_a_file_of_code_is_encoded_as_the_whole(kind, line):
+    """Wherever a chunk of the usual size happens to end."""
+    text = line * (2 * Tokenizer.chunk_size // len(line))
+    trained = train_tokenizer(kind, ["....", text], 260 if kind == "bpe" else None)
+    for before in range(len(line) + 2):
+        whole = "." * before + text
+        assert list(trained.encode_iterable([whole])) == trained.encode(whole)
+
+
+def test_a_sure_beginning_is_cut_alike_alone_and_before_any_text():
+    for length in range(1, 7):
+        for letters in product("ls' \n!", repeat=length):
+            text = "".join(letters)
+            for known in range(length):
+                sure = sure_length(find_pretokens(text[:known]))
+                parts = *pretokenise(text[:sure]), *pretokenise(text[sure:])
+                assert parts == tuple(pretokenise(text))
 
 
 @pytest.mark.parametrize(
@@ -533,10 +646,19 @@ def test_other_files_are_refused(content, message, tmp_path):
         load(tmp_path / "file.json")
 
 
+def test_a_file_saved_again_by_an_editor_of_windows_is_read(tokenizer, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(path)
+    text = path.read_text("utf-8")
+    path.write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    assert same(load(path), tokenizer)
+
+
 def test_no_file_is_refused(tmp_path):
-    for path in (tmp_path, tmp_path / "missing.json"):
+    (tmp_path / "file.json").write_text("{}")
+    for path in ("", "missing.json", "file.json/vocab.json"):
         with pytest.raises(ValueError, match="is not a file: check the path"):
-            load(path)
+            load(tmp_path / path)
 
 
 def change(tmp_path, trained: Tokenizer, **fields):

@@ -274,6 +274,8 @@ def test_a_special_token_that_could_be_a_word_must_be_named(tmp_path):
     refuse(
         tmp_path, r"If this is a special token, name it: special_tokens=\['END'\]"
     )
+    with pytest.raises(ValueError, match="single string 'END': put it in a list"):
+        BPETokenizer.load_gpt2(tmp_path, special_tokens="END")
     again = BPETokenizer.load_gpt2(tmp_path, special_tokens=["END"])
     assert again.special_tokens == {"END": 257}
 

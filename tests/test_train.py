@@ -9,17 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from llm.data import Batches, windows
+from llm.distributed import pick_device
+from llm.evaluate import above_the_floor, held_out_loss, mean_and_error
 from llm.model import GPTConfig, build
-from llm.train import (
-    TrainConfig,
-    above_the_floor,
-    adamw,
-    held_out_loss,
-    mean_and_error,
-    pick_device,
-    train,
-    training_step,
-)
+from llm.train import TrainConfig, adamw, train, training_step
 
 SIZES = dict(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2)
 
@@ -235,6 +228,62 @@ class TestTheLoop:
             )
         assert list(tmp_path.glob("checkpoint-*")) == []
 
+    def test_a_weight_that_is_no_number_is_not_saved(self, tmp_path):
+        """The loss before an update says nothing of the weights after it."""
+        model = make()
+        spoil = lambda record: model.head.weight.data.fill_(math.inf)
+        config = settings(checkpoint_every=1)
+        with pytest.raises(
+            ValueError,
+            match=r"tokens.weight has a number .* not finite after step 1",
+        ):
+            train_on(model, some_ids(), None, config, run=tmp_path, on_record=spoil)
+        assert list(tmp_path.glob("checkpoint-*")) == []
+
+    @pytest.mark.parametrize("what", [math.nan, math.inf])
+    def test_a_held_out_loss_that_is_no_number_is_not_left_out(
+        self, tmp_path, what
+    ):
+        class Fragile(nn.Module):
+            """Fails on the one id that is only held out."""
+
+            def __init__(self):
+                super().__init__()
+                self.table = nn.Embedding(12, 12)
+
+            def forward(self, ids):
+                bad = (ids == 11).unsqueeze(-1)
+                return self.table(ids).masked_fill(bad, what)
+
+        with pytest.raises(
+            ValueError, match="the held-out loss is nan after step 5"
+        ):
+            train_on(
+                Fragile(), some_ids(), torch.tensor([1, 11, 2]), settings(),
+                run=tmp_path,
+            )  # fmt: skip
+        assert list(tmp_path.glob("checkpoint-*")) == []
+
+    def test_a_model_of_which_nothing_learns_is_refused(self):
+        with pytest.raises(ValueError, match="nothing to train: every parameter"):
+            train_on(make().requires_grad_(False), some_ids(), None, settings())
+
+    def test_the_layers_that_learn_may_be_the_vectors_alone(self):
+        model = make()
+        for parameter in model.parameters():
+            parameter.requires_grad_(parameter.dim() < 2)
+        assert train_on(model, some_ids(), None, settings(steps=2))[-1]["step"] == 2
+
+    def test_a_run_that_is_done_can_be_measured_after_all(self, tmp_path):
+        model, config = make(), settings(steps=3)
+        first = train_on(model, some_ids(), None, config, run=tmp_path)
+        held_out = some_ids(50, seed=1)
+        assert "validation_loss" not in first[-1]
+        (*_, last) = train_on(make(1), some_ids(), held_out, config, run=tmp_path)
+        loss, _ = held_out_loss(model, *windows(held_out, 8))
+        assert last == {**first[-1], **last}
+        assert last["validation_loss"] == pytest.approx(loss)
+
     def test_a_supply_of_other_batches_than_were_asked_for_is_refused(self):
         supply = Batches(some_ids(), 8, 3, seed=0)
         with pytest.raises(ValueError, match="of 3 rows, but batch_size=4; give"):
@@ -301,6 +350,16 @@ class TestHeldOutLoss:
         assert "validation_loss" in record
         assert "validation_standard_error" not in record
 
+    @pytest.mark.parametrize("shape", [(0, 8), (3, 0), (2, 4)])
+    def test_where_there_is_no_target_there_is_no_loss(self, shape):
+        y = torch.full(shape, -100)
+        with pytest.raises(ValueError, match="of which none counts"):
+            held_out_loss(make(), torch.zeros(shape, dtype=torch.long), y)
+
+    def test_no_rows_at_a_time_are_refused(self):
+        with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):
+            held_out_loss(make(), *windows(some_ids(9), 8), batch_size=0)
+
     def test_dropout_is_off_and_then_on_again(self):
         model = make(dropout=0.5).train()
         rows = windows(some_ids(50), 8)
@@ -349,6 +408,9 @@ class TestConfig:
         (dict(clip_norm=0.0), "clip_norm=0.0 must be above 0"),
         (dict(beta2=1.0), "beta2=1.0 must be at least 0 and below 1"),
         (dict(weight_decay=-0.1), "weight_decay=-0.1 must be at least 0"),
+        (dict(learning_rate=math.inf), "learning_rate=inf must be above 0, and finite"),
+        (dict(seed=2**64), "seed=18446744073709551616 must be below"),
+        (dict(steps=2.0), "steps=2.0 must be a whole number"),
         (dict(dtype="float8"), "dtype=float8 must be one of auto"),
     ])  # fmt: skip
     def test_contradictions_are_refused_with_their_numbers(self, options, message):
@@ -367,7 +429,7 @@ class TestConfig:
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
     def test_a_device_that_is_not_there_is_refused(self):
-        with pytest.raises(ValueError, match="device='cuda' is not to be had"):
+        with pytest.raises(ValueError, match="device='cuda' is not available"):
             pick_device("cuda")
         assert pick_device().type in ("cpu", "mps")
 

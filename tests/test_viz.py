@@ -1,20 +1,27 @@
 """Figures show what came in, and each form of a bundle stands alone."""
 
 import base64
+import doctest
 import html
+import io
 import json
+import math
 import re
 import sys
+import warnings
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import regex
 import torch
 
 from book import viz
-from book.viz import page
+from book.viz import diagrams, machines, page, plots
+from book.viz.plots import visible
 from llm import style
+from tests.hostile import FRAGMENTS
 
 mpl.use("Agg")
 WORDS = ["Mia", "gave", "the ball"]
@@ -95,6 +102,65 @@ def test_heatmap_hatches_what_may_not_be_seen():
     assert len(ax.texts) == 3
 
 
+UNDRAWN = r"[\p{C}\p{Z}]"  # no font has a picture of these
+
+
+@pytest.mark.parametrize(
+    "token", ["$$", "a$b$c", "$", r"$\frac$", "\\alpha", "_x", "%"]
+)
+def test_heatmap_draws_dollars_as_written(token):
+    ax = viz.heatmap(torch.eye(3), [token, "b", "c"], row_label=token,
+                     column_label=token, label=token)  # fmt: skip
+    ax.figure.savefig(io.BytesIO())
+    bar = ax.figure.axes[1].yaxis.label
+    labels = [ax.get_xticklabels()[0], ax.get_yticklabels()[0]]
+    for text in (*labels, ax.xaxis.label, ax.yaxis.label, bar):
+        assert (text.get_text(), text.get_parse_math()) == (token, False)
+
+
+def test_a_box_and_the_laws_of_the_machines_draw_dollars_as_written():
+    ax = diagrams.blank(2, 1, 2, 1)
+    diagrams.box(ax, 1, 0.5, "a$b$c $$")
+    ax.figure.savefig(io.BytesIO())
+    law = torch.tensor([0.5, 0.5])
+    figure = machines.draw_laws([law] * 4, 0, "$$ x$y$", ["$$", "a$b$"], 2)
+    figure.savefig(io.BytesIO())
+    written = {"p": machines.Written("$$", "x$y$", "$$")}
+    machines.draw_written("$$", "$x$$", written).savefig(io.BytesIO())
+
+
+@pytest.mark.parametrize(
+    "token", [f for f in FRAGMENTS if len(f) < 20] + ["\ud800"]
+)
+def test_a_token_without_a_picture_is_drawn_by_its_number(token):
+    shown = visible(token)
+    assert not regex.search(UNDRAWN, shown)
+    if not regex.search(UNDRAWN, token):
+        assert shown == token
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        viz.heatmap(torch.eye(2), [token, "b"]).figure.savefig(io.BytesIO())
+
+
+def test_examples_in_docstrings_are_true():
+    assert doctest.testmod(plots).failed == 0
+
+
+def test_what_cannot_be_seen_is_named():
+    assert visible(" \n\t") == "␣⏎⇥"
+    assert visible("\r\x1b[0m") == "⟨U+000D⟩⟨U+001B⟩[0m"
+    assert visible("\xa0\ufeff\U0010ffff") == "⟨U+00A0⟩⟨U+FEFF⟩⟨U+10FFFF⟩"
+
+
+@pytest.mark.parametrize("nothing", [-torch.inf, torch.nan])
+def test_heatmap_of_nothing_to_see_is_hatched_everywhere(nothing, recwarn):
+    ax = viz.heatmap(torch.full((3, 3), nothing), WORDS)
+    ax.figure.savefig(io.BytesIO())
+    assert len(ax.patches) == 9 and not ax.texts and not recwarn
+    with pytest.raises(ValueError, match=r"shape \(0, 0\) .* at least one number"):
+        viz.heatmap(torch.zeros(0, 0), [])
+
+
 def test_heatmap_refuses_tokens_that_do_not_fit():
     with pytest.raises(ValueError, match=r"shape \(2, 3\).* 3 row tokens"):
         viz.heatmap(torch.zeros(2, 3), WORDS)
@@ -131,6 +197,18 @@ def test_curve_shows_the_way_to_the_floor_and_not_the_first_fall(floor):
     records = [{"step": s, "loss": 9.0 if s < 4 else 1.0} for s in range(1, 41)]
     low, high = viz.curve(records, floor=floor).get_ylim()
     assert low < min(1.0, floor) <= max(1.0, floor) < high < 9
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf])
+def test_curve_of_a_run_whose_loss_was_lost_is_drawn(tmp_path, lost):
+    records = [*RECORDS, {"step": 3, "loss": lost, "validation_loss": lost}]
+    low, high = viz.curve(records, tmp_path / "curve.png", floor=1.5).get_ylim()
+    assert low < 1.5 and 3.0 < high < 4
+    assert len(viz.curve(RECORDS, floor=lost).lines) == 2
+    assert viz.curve([{"step": 1, "loss": lost}], floor=1.5).get_ylim() == (
+        0.5,
+        2.5,
+    )
 
 
 def test_curve_is_stored_whole_and_leaves_pyplot_alone(tmp_path):

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from llm.corpora import sample_story
 from llm.data import DocumentBatches, documents
+from llm.evaluate import held_out_loss
 from llm.files import atomic_write
-from llm.model import GPTConfig, build, next_token_loss
+from llm.model import GPTConfig, build
 from llm.ngram import WindowModel
-from llm.optim import warmup_cosine
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
-from llm.train import set_rate
+from llm.train import TrainConfig, train
 
 FOLDER = Path("data/checkpoints/chapter_01")
 VOCAB_SIZE, CONTEXT_LENGTH, BATCH_SIZE = 2048, 512, 16
@@ -56,34 +56,29 @@ def story_rows(tokenizer: BPETokenizer, seed: int) -> DocumentBatches:
     )
 
 
-@torch.no_grad()
-def loss_on(model: nn.Module, rows: tuple[Tensor, Tensor]) -> float:
-    return float(next_token_loss(model(rows[0]), rows[1]))
-
-
 def trained(
     name: str, seed: int, steps: int, rows: DocumentBatches, held_out: tuple
 ) -> tuple[nn.Module, list]:
     """One model, and its held-out loss after every so many steps."""
     torch.manual_seed(seed)
     model = MODELS[name]()
-    optimizer = torch.optim.AdamW(
-        model.parameters(), betas=(0.9, 0.95), weight_decay=0.0
+    config = TrainConfig(
+        steps=steps,
+        batch_size=BATCH_SIZE,
+        learning_rate=PEAK,
+        warmup_steps=20,
+        weight_decay=0.0,
+        evaluate_every=EVERY,
+        evaluation_windows=HELD_OUT,
+        device="cpu",
     )
-    curve = [(0, loss_on(model, held_out))]
-    for step in tqdm(range(steps), desc=f"{name} {seed}", disable=None):
-        rate = warmup_cosine(
-            step, peak=PEAK, minimum=PEAK / 10, warmup_steps=20, n_steps=steps
+    curve = [(0, held_out_loss(model, *held_out)[0])]
+    with tqdm(total=steps, desc=f"{name} {seed}", disable=None) as bar:
+        records = train(
+            model, rows, held_out, config, on_record=lambda record: bar.update()
         )
-        set_rate(optimizer, rate)
-        x, y = rows.batch(step)
-        next_token_loss(model(x), y).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        if (step + 1) % EVERY == 0:
-            curve.append((step + 1, loss_on(model, held_out)))
-    return model, curve
+    measured = [r for r in records if "validation_loss" in r]
+    return model, curve + [(r["step"], r["validation_loss"]) for r in measured]
 
 
 def main() -> None:

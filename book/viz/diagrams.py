@@ -44,7 +44,8 @@ def box(
     width: float = 1.0,
     lit: bool = False,
 ) -> None:
-    """A box that computes, centred at (x, y); a lit one is filled and bold."""
+    """A box that computes, centred at (x, y), its text as written, $ included; a lit
+    one is filled and bold."""
     shape = FancyBboxPatch(
         (x - width / 2, y - 0.3),
         width,
@@ -59,6 +60,7 @@ def box(
     ax.text(
         x, y, text, ha="center", va="center", zorder=3, fontsize=9,
         color="white" if lit else INK, weight="bold" if lit else "normal",
+        parse_math=False,
     )  # fmt: skip
 
 
@@ -71,7 +73,8 @@ def arrow(
     bend: float = 0.0,
     above: float = 0.13,
 ) -> None:
-    """An arrow from start to end, with the name of what flows above its middle."""
+    """An arrow from start to end, with the name of what flows above its middle; in it
+    $…$ is a formula."""
     style = {
         "arrowstyle": "-|>",
         "color": GREY,

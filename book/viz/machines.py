@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from book.viz.page import WIDGET, Bundle, Picture, interactive
-from book.viz.plots import visible
+from book.viz.plots import BLANKS
 from llm.corpora import story
 from llm.generate import new_tokens, temperature
 from llm.model import GPT, TransformerBlock
@@ -138,13 +138,8 @@ def read_story(oracle: Oracle, text: str, end: int, room: int) -> dict[str, Any]
 def spelled(tokenizer: Tokenizer) -> list[str]:
     """For each id its bytes, each as the character of that number; special tokens
     have none."""
-    special = set(tokenizer.special_tokens.values())
-    spelling = {
-        id: token.decode("latin-1") for token, id in tokenizer.vocab.items()
-    }
-    return [
-        "" if i in special else spelling[i] for i in range(tokenizer.vocab_size)
-    ]
+    spellings = map(tokenizer.spelling, range(tokenizer.vocab_size))
+    return [(spelling or b"").decode("latin-1") for spelling in spellings]
 
 
 def eight_bit(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,7 +164,12 @@ def text_of(numbers: Tensor) -> str:
 
 def packed(layer: nn.Module) -> dict[str, str]:
     """The weight of a layer in eight bits."""
-    integers, scales = eight_bit(layer.weight)
+    return packed_matrix(layer.weight)
+
+
+def packed_matrix(matrix: Tensor) -> dict[str, str]:
+    """A matrix in eight bits, each row with a scale of its own."""
+    integers, scales = eight_bit(matrix)
     return {"eight": text_of(integers), "scales": text_of(scales)}
 
 
@@ -202,8 +202,9 @@ def packed_window(window: WindowModel) -> dict[str, Any]:
 
 
 def packed_transformer(transformer: GPT) -> dict[str, Any]:
-    heads, key_heads = transformer.blocks[0].attention.n_heads_each
-    cos, _, _, sin = transformer.blocks[0].attention.rotary.table[1].chunk(4)
+    attention = transformer.blocks[0].attention
+    heads, key_heads = attention.n_heads, attention.n_kv_heads
+    cos, sin = attention.rotate.cos[1], attention.rotate.sin[1]
     return {
         "heads": heads,
         "keyHeads": key_heads,
@@ -217,10 +218,12 @@ def packed_transformer(transformer: GPT) -> dict[str, Any]:
 
 def packed_block(block: TransformerBlock) -> dict[str, Any]:
     attention, feed_forward = block.attention, block.feed_forward
+    parts = (attention.query, attention.key, attention.value)
+    side_by_side = torch.cat([part.weight for part in parts])
     return {
         "norm1": packed_norm(block.norm1),
-        "qkv": packed(attention.qkv),
-        "project": packed(attention.project),
+        "qkv": packed_matrix(side_by_side),
+        "project": packed(attention.output),
         "norm2": packed_norm(block.norm2),
         "gate": packed(feed_forward.gate),
         "up": packed(feed_forward.up),
@@ -264,7 +267,7 @@ def piece_of(id: int, spelling: Sequence[str], end: int) -> str:
     if id == end:
         return "(the end)"
     token = spelling[id].encode("latin-1")
-    shown = visible(token.decode("utf-8", "replace"))
+    shown = token.decode("utf-8", "replace").translate(BLANKS)
     return f"⟨{token.hex(' ')}⟩" if UNPRINTABLE.search(shown) else shown
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import regex
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
@@ -15,11 +16,22 @@ from llm.style import AMOUNTS, SIGNED
 
 NUMBERED = 10  # a table with at most this many columns shows its numbers too
 BARRED = 3  # one with at least this many rows has a bar of colours beside it
+BLANKS = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥"})
+UNSEEN = regex.compile(r"[\p{C}\p{Z}]")
+# Tokens are drawn as written: as formulas $a$ loses its signs and $$ is an error.
+AS_WRITTEN = {"parse_math": False}
 
 
 def visible(token: str) -> str:
-    """The token with its blanks to be seen: a space as ␣, a line end as ⏎."""
-    return token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+    """The token with its blanks to be seen: a space as ␣, a line end as ⏎, and what no
+    font has a picture of, such as a byte order mark, by its number.
+
+    >>> visible("a b\\n"), visible("\\ufeffa")
+    ('a␣b⏎', '⟨U+FEFF⟩a')
+    """
+    return UNSEEN.sub(
+        lambda found: f"⟨U+{ord(found[0]):04X}⟩", token.translate(BLANKS)
+    )
 
 
 def heatmap(
@@ -38,21 +50,22 @@ def heatmap(
     weights: (T, S); −inf and NaN are hatched: nothing to see there. Numbers that
     are never negative go from 0 to `limit` (their maximum unless told), signed
     numbers from −limit to limit. row_tokens: T strings; column_tokens: S strings,
-    the rows' own unless told. Small tables show their numbers. Returns the axes
-    drawn on.
+    the rows' own unless told. Small tables show their numbers. Tokens and labels are
+    drawn as written, $ included. Returns the axes drawn on.
 
     Raises `ValueError` when the tokens do not fit the shape.
     """
     table = as_array(weights)
     column_tokens = row_tokens if column_tokens is None else column_tokens
-    if table.shape != (len(row_tokens), len(column_tokens)):
+    if table.shape != (len(row_tokens), len(column_tokens)) or table.size == 0:
         raise ValueError(
             f"weights of shape {table.shape} do not fit {len(row_tokens)} row "
-            f"tokens and {len(column_tokens)} column tokens; give a (T, S) table"
+            f"tokens and {len(column_tokens)} column tokens; give a (T, S) table of "
+            "at least one number"
         )
     ax = ax or plt.subplots(figsize=table_size(*table.shape))[1]
     table = np.ma.masked_invalid(table)
-    limit = limit or float(abs(table).max()) or 1.0
+    limit = limit or float(np.ma.filled(abs(table).max(), 0)) or 1.0
     signed = bool((table < 0).any())
     image = ax.imshow(
         table, cmap=SIGNED if signed else AMOUNTS, vmin=-limit * signed, vmax=limit
@@ -61,9 +74,11 @@ def heatmap(
     if table.shape[1] <= NUMBERED:
         write_numbers(ax, table, image)
     name_ticks(ax, row_tokens, column_tokens)
-    ax.set(xlabel=column_label, ylabel=row_label)
+    ax.set_xlabel(column_label, **AS_WRITTEN)
+    ax.set_ylabel(row_label, **AS_WRITTEN)
     if table.shape[0] >= BARRED:
-        ax.figure.colorbar(image, ax=ax, label=label, shrink=0.85)
+        bar = ax.figure.colorbar(image, ax=ax, shrink=0.85)
+        bar.set_label(label, **AS_WRITTEN)
     return ax
 
 
@@ -112,9 +127,10 @@ def write_numbers(ax: Axes, table: np.ma.MaskedArray, image: Any) -> None:
 
 def name_ticks(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Put the tokens at the edges of the table, and no grid inside."""
+    rows, columns = (list(map(visible, tokens)) for tokens in (rows, columns))
     turned = 90 if max(map(len, columns), default=0) > 3 else 0
-    ax.set_xticks(range(len(columns)), map(visible, columns), rotation=turned)
-    ax.set_yticks(range(len(rows)), map(visible, rows))
+    ax.set_xticks(range(len(columns)), columns, rotation=turned, **AS_WRITTEN)
+    ax.set_yticks(range(len(rows)), rows, **AS_WRITTEN)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.grid(False)

@@ -27,8 +27,8 @@ def read_texts(
 ) -> Iterator[str]:
     """Read UTF-8 text in pieces, so that it need not fit into memory.
 
-    source: a file; a folder, for the `.txt` and `.md` files in it, by name; or
-        "-", for standard input. Line ends stay as they are.
+    source: a file; a folder, for the `.txt` and `.md` files directly in it, by name,
+        but for hidden ones; or "-", for standard input. Line ends stay as they are.
     piece_size: characters. A longer file comes in pieces of about this size, which
         joined are the file. `cut_pieces` says where they are cut.
 
@@ -91,9 +91,10 @@ def cut_pieces(
 
 def _last_cut(text: str, special_token: str) -> int:
     """The last place where `text` may be cut; 0 if there is none."""
-    place = text.rfind(special_token)
-    if place >= 0:
-        return place + len(special_token)
+    # From the left, as tokenizers look: of "-----" the last "--" is at 2, not at 3.
+    *ended, rest = text.split(special_token)
+    if ended:
+        return len(text) - len(rest)
     # The end of the text may hold the first part of a special token.
     end = max(0, len(text) - len(special_token))
     for cut in (_LINE_END, _WHITE_SPACE):
@@ -104,6 +105,8 @@ def _last_cut(text: str, special_token: str) -> int:
 
 def _files(source: str | Path) -> list[Path]:
     """The one file, or the text files of a folder."""
+    if source == "":
+        raise ValueError("the path of the text is empty: name a file or a folder")
     path = Path(source)
     if path == STANDARD_INPUT:
         return [path]
@@ -111,10 +114,16 @@ def _files(source: str | Path) -> list[Path]:
         raise ValueError(f"{path} does not exist: check the path")
     if not path.is_dir():
         return [path]
-    files = sorted(f for f in path.iterdir() if f.suffix.lower() in (".txt", ".md"))
+    files = sorted(filter(_is_text_file, path.iterdir()))
     if not files:
         raise ValueError(f"{path} has no .txt or .md file directly in it: add one")
     return files
+
+
+def _is_text_file(path: Path) -> bool:
+    """Is this one of the files that a folder is read for? Hidden ones are not."""
+    ending = path.suffix.lower() in (".txt", ".md")
+    return ending and not path.name.startswith(".") and not path.is_dir()
 
 
 def _decode(path: Path) -> Iterator[str]:
@@ -124,7 +133,10 @@ def _decode(path: Path) -> Iterator[str]:
     for block in _blocks(path):
         if b"\0" in block:
             where = offset + block.index(b"\0")
-            raise ValueError(f"{path} is not text: byte {where} is zero")
+            raise ValueError(
+                f"{path} is not text: byte {where} is zero. If it is UTF-16, save it "
+                "as UTF-8"
+            )
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
@@ -139,6 +151,8 @@ def _decode(path: Path) -> Iterator[str]:
 def _blocks(path: Path) -> Iterator[bytes]:
     """The bytes of a file in blocks, an empty one at its end."""
     standard_input = path == STANDARD_INPUT
+    if standard_input and sys.stdin is None:
+        raise ValueError("standard input is closed: name a file instead of -")
     with (
         nullcontext(sys.stdin.buffer) if standard_input else path.open("rb") as file
     ):

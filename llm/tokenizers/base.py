@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import index
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from llm.tokenizers import storage
 from llm.tokenizers.special import (
+    UNKNOWN,
     check_special_tokens,
+    check_text,
     refuse_surrogates,
     special_pattern,
     split_at_special,
@@ -43,6 +45,7 @@ class Tokenizer(ABC):
             if name.encode() not in self.vocab:
                 raise ValueError(f"special token {name!r} is not in the vocabulary")
             self.special_tokens[name] = self.vocab[name.encode()]
+        self._special_ids = set(self.special_tokens.values())
         self._tokens = dict(enumerate(tokens))
 
     @property
@@ -77,6 +80,7 @@ class Tokenizer(ABC):
         Raises `ValueError` for a name that is no special token, and for text that
         the vocabulary cannot spell.
         """
+        check_text(text)
         return self._encode(text, self._allowed(allowed_special), start=0)
 
     def encode_iterable(
@@ -89,6 +93,7 @@ class Tokenizer(ABC):
         allowed = self._allowed(allowed_special)
         start, waiting, size, enough = 0, [], 0, self.chunk_size
         for text in texts:
+            check_text(text)
             waiting.append(text)
             size += len(text)
             if size < enough:
@@ -103,16 +108,36 @@ class Tokenizer(ABC):
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`; bytes that are not UTF-8 become U+FFFD, `�`.
 
-        Raises `ValueError` for an id that is not in the vocabulary.
+        A special token becomes its name. Raises `ValueError` for ids that are no
+        row of whole numbers, or not in the vocabulary.
         """
         try:
             data = b"".join([self._tokens[id] for id in map(index, ids)])
         except KeyError as error:
+            self._refuse_id(error.args[0])
+        except TypeError:
+            shape = getattr(ids, "shape", None)
+            what = type(ids).__name__ + (
+                f" of shape {tuple(shape)}" if shape else ""
+            )
             raise ValueError(
-                f"id {error.args[0]} is not in the vocabulary, whose ids go from 0 "
-                f"to {self.vocab_size - 1}: was it made by another tokenizer?"
+                f"ids are a {what}: give one row of whole numbers, ids[0] of a batch"
             ) from None
         return data.decode("utf-8", errors="replace")
+
+    def spelling(self, id: int) -> bytes | None:
+        """The bytes of text that `id` stands for: UTF-8, or a part of it.
+
+        A special token is a sign of ours, not text: b"". The id of `<|unknown|>` may
+        stand for any text: None, so that nobody takes its name for what was there.
+        Raises `ValueError` for an id that is not in the vocabulary.
+        """
+        token = self._tokens.get(id := index(id))
+        if token is None:
+            self._refuse_id(id)
+        if id == self.special_tokens.get(UNKNOWN):
+            return None
+        return b"" if id in self._special_ids else token
 
     def save(self, path: str | Path) -> None:
         """Write one JSON file, whole or not at all."""
@@ -131,6 +156,13 @@ class Tokenizer(ABC):
             return cls._from_fields(fields)
         except ValueError as error:
             raise ValueError(f"{path} cannot be used: {error}") from None
+
+    def _refuse_id(self, id: int) -> NoReturn:
+        raise ValueError(
+            f"id {id} is not in the vocabulary, whose ids go from 0 to "
+            f"{self.vocab_size - 1}: was it made by another tokenizer, or by a model "
+            "with more entries than the tokenizer?"
+        )
 
     def _encode(self, text: str, allowed: Collection[str], start: int) -> list[int]:
         refuse_surrogates(text, start)

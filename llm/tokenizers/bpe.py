@@ -73,9 +73,14 @@ class BPETokenizer(MergeFiles):
         """
         special = check_special_tokens(special_tokens)
         n_merges = room_for_merges(vocab_size, len(special))
-        merges = train_incrementally(count_pretokens(texts, special), n_merges)
-        if len(merges) < n_merges:
-            reached = 256 + len(special) + len(merges)
+        counts = count_pretokens(texts, special)
+        # Each merge shortens a pre-token: known before the first one is made.
+        found = sum(len(pretoken.encode()) - 1 for pretoken in counts)
+        if n_merges <= found:
+            merges = train_incrementally(counts, n_merges)
+            found = len(merges)
+        if found < n_merges:
+            reached = 256 + len(special) + found
             raise ValueError(
                 f"vocab_size is {vocab_size}, but the texts have no pair left to "
                 f"merge after {reached} entries: choose at most {reached}, or give "

@@ -10,6 +10,7 @@ from llm.tokenizers import gpt2_files, storage
 from llm.tokenizers.base import Tokenizer
 from llm.tokenizers.merges import Merge
 from llm.tokenizers.pretokens import GPT2_PATTERN
+from llm.tokenizers.special import check_special_tokens
 
 
 class MergeFiles(Tokenizer):
@@ -31,7 +32,8 @@ class MergeFiles(Tokenizer):
             as END; a name like <|endoftext|> shows what it is.
         Raises `ValueError` for files that are missing, cut off or at odds.
         """
-        tokens, merges, special = gpt2_files.read(folder, special_tokens)
+        known = check_special_tokens(special_tokens)
+        tokens, merges, special = gpt2_files.read(folder, known)
         return cls(merges, special, tokens)
 
     def _fields(self) -> dict[str, Any]:

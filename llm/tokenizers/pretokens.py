@@ -43,6 +43,8 @@ def _of_unicode_16(pattern: str) -> str:
 
 _ASCII = regex.compile(GPT2_PATTERN)
 _UNICODE = regex.compile(_of_unicode_16(GPT2_PATTERN), regex.VERSION1)
+# Not `str.isspace`, which takes the separators U+001C to U+001F for white space.
+_WHITE_SPACE = regex.compile(r"\s")
 
 
 def find_pretokens(text: str) -> Iterator[regex.Match]:
@@ -81,13 +83,22 @@ def count_pretokens(
 
 
 def sure_length(matches: Iterable[regex.Match]) -> int:
-    """How many characters are cut alike whatever text follows.
+    r"""How many characters are cut alike whatever text follows, and alike alone.
 
     These are all pieces but the last two. The last can still grow, and what grows
-    can take in the one before: `'` and `r` become `'re`.
+    can take in the one before: `'` and `r` become `'re`. And white space is cut by
+    the visible character behind it, so it is not parted from that.
 
-    >>> sure_length(find_pretokens("we'r"))
-    2
+    >>> sure_length(find_pretokens("we'r")), sure_length(find_pretokens("a\r\nb c"))
+    (2, 2)
     """
-    last_two = deque((match.start() for match in matches), maxlen=2)
-    return last_two[0] if last_two else 0
+    last_three = deque(matches, maxlen=3)
+    if len(last_three) < 3:
+        return 0
+    before, behind, _ = last_three
+    torn = _ends_in_space(before[0]) and not _WHITE_SPACE.match(behind[0])
+    return before.start() if torn else behind.start()
+
+
+def _ends_in_space(piece: str) -> bool:
+    return _WHITE_SPACE.match(piece[-1]) is not None

@@ -39,6 +39,7 @@ def ordinary_texts(texts: Iterable[str], names: Collection[str]) -> Iterator[str
     if isinstance(texts, str):
         raise ValueError("texts is a single string: put it in a list, [text]")
     for text in texts:
+        check_text(text)
         refuse_surrogates(text)
         yield from split_at_special(text, names)[::2]
 
@@ -51,6 +52,7 @@ def check_special_tokens(names: Iterable[str]) -> list[str]:
         )
     names = list(names)
     for name in names:
+        check_text(name)
         refuse_surrogates(name)
         if not name:
             raise ValueError(
@@ -59,6 +61,12 @@ def check_special_tokens(names: Iterable[str]) -> list[str]:
         if names.count(name) > 1:
             raise ValueError(f"special token {name!r} is given twice: give it once")
     return names
+
+
+def check_text(text: object) -> None:
+    """Raise `ValueError` for what is no string: bytes, a list, nothing."""
+    if not isinstance(text, str):
+        raise ValueError(f"text is a {type(text).__name__}: give a string")
 
 
 def refuse_surrogates(text: str, start: int = 0) -> None:

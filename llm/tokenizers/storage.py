@@ -53,10 +53,11 @@ def _one_to_a_line(value: Any) -> str:
 
 
 def read_text(path: str | Path) -> str:
-    """Read a UTF-8 file. Raises `ValueError` if it is none."""
+    """Read a UTF-8 file, without a byte order mark. Raises `ValueError` if it is
+    none."""
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except (FileNotFoundError, IsADirectoryError):
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise ValueError(f"{path} is not a file: check the path") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 at byte {error.start}") from None

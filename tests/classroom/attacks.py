@@ -32,21 +32,36 @@ while True:
     except BaseException:
         pass
 """,
-        {0},
+        {3},
     ),
-    "processes": ("import os\nwhile True:\n    os.fork()", {0}),
+    "processes": ("import os\nwhile True:\n    os.fork()", {3}),
     "threads": (
         """
 import threading, time
 for _ in range(10_000):
     threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
 """,
-        {0, 3},
+        {3},
     ),
     "memory-at-once": ("x = bytearray(10**12)", {3}),
     "memory-bit-by-bit": (
         "kept = []\nwhile True:\n    kept.append(b'x' * 10**7)",
-        {0, 3},
+        {3},
+    ),
+    "memory-when-asked": (
+        "kept = []\ndef double(x):\n    while True:\n        kept.append(b'x' * 10**7)",
+        {3},
+    ),
+    "memory-of-many": (
+        """
+import os, time
+for _ in range(8):
+    if os.fork() == 0:
+        kept = b"x" * 2 * 10**8
+        time.sleep(100)
+time.sleep(100)
+""",
+        {3},
     ),
     "disk": (
         """
@@ -59,7 +74,7 @@ for folder in ("/tmp", "/dev/shm", "/tmp/work"):
     ),
     "inodes": (
         "for i in range(10**6):\n    open(f'/tmp/{i}', 'w').close()",
-        {0, 3},
+        {3},
     ),
     "output": ("while True:\n    print('x' * 1000)", {3}),
     "output-to-the-channel": (
@@ -72,9 +87,26 @@ for fd in range(3, 30):
     except OSError:
         pass
 """,
-        {0},
+        {3},
     ),
-    "a-huge-answer": ("def double(x):\n    return 'x' * 10**9", {0}),
+    "a-huge-answer": ("def double(x):\n    return 'x' * 10**9", {3}),
+    "a-large-answer": (
+        "import torch\ndef double(x):\n    return torch.zeros(5_000_000)",
+        {3},
+    ),
+    "a-long-number": ("def double(x):\n    return 10**5_000", {3}),
+    "an-error-that-cannot-be-told": (
+        """
+class Worse(Exception):
+    def __str__(self):
+        raise Worse
+def double(x):
+    raise Worse
+double_of_display = display({"text/plain": object()}, raw=True)
+raise Worse
+""",
+        {3},
+    ),
     "a-deep-answer": (
         "def double(x):\n    deep = []\n    for _ in range(10**5):\n"
         "        deep = [deep]\n    return deep",
@@ -237,10 +269,11 @@ for fd in range(3, 30):
         ),
         {0},
     ),
-    "exit": ("import os\nos._exit(0)", {0}),
+    "exit": ("import os\nos._exit(0)", {3}),
     "exit-politely": ("exit()", {3}),
     "exit-by-exception": ("raise SystemExit", {3}),
-    "exit-when-asked": ("import os\ndef double(x):\n    os._exit(0)", {0}),
+    "exit-when-asked": ("import os\ndef double(x):\n    os._exit(0)", {3}),
+    "fork": ("import os\nos.fork() and os.wait()", {3}),
     "pickle": (
         """
 import os
@@ -298,6 +331,163 @@ for place in places:
     except OSError:
         pass
 """
+
+
+# Ways past namespaces. Each prints "open" if it got through; those about memory hold
+# 600 MB of it where nobody looks. Numbers of calls are those of x86_64.
+CALL = """
+import ctypes, mmap, os, socket, tempfile, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+def call(number, *arguments):
+    result = libc.syscall(number, *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+def hold(file, flags):  # a page of a mapping keeps all the others
+    for _ in range(6):
+        place = call(9, 0, 10**8, 3, flags, file, 0)
+        ctypes.memset(ctypes.c_void_p(place), 1, 10**8)
+        call(11, ctypes.c_void_p(place + 4096), ctypes.c_size_t(10**8 - 4096))
+    time.sleep(1)
+"""
+DOORS = {
+    "read-a-key": """
+found = ctypes.create_string_buffer(100)
+key = call(250, 10, -3, b"user", b"planted", 0)
+call(250, 11, key, found, 100)
+print("open" if found.value == b"planted-in-a-keyring" else "")
+""",
+    "leave-a-key": """
+for keyring in (-3, -4, -5):
+    call(248, b"user", b"note", b"hello", 5, keyring)
+    print("open")
+""",
+    "request-a-key": """
+print("open" if call(249, b"user", b"planted", 0, -3) else "")
+""",
+    "vsock": """
+with socket.socket(socket.AF_VSOCK) as s:
+    print("open")
+""",
+    "crypto-of-the-kernel": """
+with socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET) as s:
+    print("open")
+""",
+    "become-root": """
+call(272, 0x10000000)
+print("open")
+""",
+    "become-root-by-clone": """
+if (pid := call(56, 0x10000000 | 17, 0, 0, 0, 0)) == 0:
+    os._exit(0)
+print("open")
+""",
+    "become-root-by-clone3": """
+import struct
+flags = struct.pack("8Q", 0x10000000, 0, 0, 0, 17, 0, 0, 0)
+if call(435, flags, 64) == 0:
+    os._exit(0)
+print("open")
+""",
+    "a-folder-of-its-own": """
+own = tempfile.mkdtemp()
+user, group = os.getuid(), os.getgid()
+call(272, 0x10000000 | 0x00020000)
+open("/proc/self/setgroups", "w").write("deny")
+open("/proc/self/uid_map", "w").write(f"0 {user} 1")
+open("/proc/self/gid_map", "w").write(f"0 {group} 1")
+call(165, b"none", own.encode(), b"tmpfs", 0, 0)
+for number in range(6):
+    open(f"{own}/{number}", "wb").write(bytes(10**8))
+time.sleep(1)
+print("open")
+""",
+    "rings": """
+call(425, 8, bytes(120))
+print("open")
+""",
+    "memory-in-files-without-a-folder": """
+kept = [os.memfd_create("kept") for _ in range(6)]
+for file in kept:
+    os.write(file, bytes(10**8))
+time.sleep(1)
+print("open")
+""",
+    "memory-in-segments": """
+libc.shmat.restype = ctypes.c_void_p
+for _ in range(6):
+    segment = call(29, 0, 10**8, 0o1600)
+    place = libc.shmat(segment, None, 0)
+    ctypes.memset(place, 1, 10**8)
+    libc.shmdt(ctypes.c_void_p(place))
+time.sleep(1)
+print("open")
+""",
+    "memory-in-no-table": """
+hold(-1, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)
+print("open")
+""",
+    "memory-of-zeros": """
+hold(os.open("/dev/zero", os.O_RDWR), mmap.MAP_SHARED)
+print("open")
+""",
+}
+# What an honest notebook may want of the system.
+WANTED = {
+    "threads": """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(8) as pool:
+    print(sum(pool.map(lambda n: n * n, range(10))))
+""",
+    "torch-with-threads": """
+import torch
+torch.set_num_threads(4)
+x = torch.ones(500, 500, requires_grad=True)
+(x @ x).sum().backward()
+print(int(x.grad[0, 0]))
+""",
+    "torch-compiled-without-a-compiler": """
+import torch
+print(int(torch.jit.script(torch.nn.Linear(3, 1))(torch.zeros(2, 3)).shape[0]))
+""",
+    "shared-tensors": """
+import torch
+print(int(torch.ones(10).share_memory_().sum()))
+""",
+    "a-data-loader": """
+from torch.utils.data import DataLoader
+print(len(list(DataLoader(range(10), batch_size=5))))
+""",
+    "a-program": """
+import subprocess
+print(subprocess.run(["echo", "7"], capture_output=True, text=True).stdout)
+""",
+    "a-line-for-the-shell": "!echo 7",
+    "sockets-of-its-own": """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as door:
+    with socket.create_connection(door.getsockname()) as s:
+        print(s.family.name)
+""",
+    "asyncio": """
+import asyncio
+async def seven():
+    await asyncio.sleep(0.01)
+    return 7
+print(await seven())
+""",
+    "temporary-files": """
+import mmap, tempfile
+with tempfile.TemporaryFile() as file:
+    file.write(b"seven")
+    file.flush()
+    print(mmap.mmap(file.fileno(), 0)[:5])
+""",
+    "a-fork": "import os\nprint(os.wait()[1] if os.fork() else '')",
+    "random-bytes": "import os, secrets\nprint(len(secrets.token_bytes(7)))",
+    "a-plot": "import matplotlib.pyplot as plt\nplt.plot([1])\nprint(7)",
+}
 
 
 def code_attacks(course: Course, port: int) -> dict[str, NotebookNode]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import tiny
 from nbformat.v4 import new_code_cell
@@ -149,6 +151,166 @@ def test_an_assignment_that_is_wrong_is_not_blamed_on_students(jail, tmp_path):
             ValueError, match=r"given cell plot .* fails before any work"
         ):
             Examiner(jail, [Given("plot", "answer(1)", False)])
+
+
+# A death in each way there is, by a cell or by what a test asks; the words for it.
+DEATHS = {
+    "exit": ("import os; os._exit(3)", "ended in the middle (status 3)"),
+    "a-signal": ("import os; os.kill(os.getpid(), 9)", "ended in the middle"),
+    "a-fork-bomb": ("import os\nwhile True: os.fork()", "a fork bomb?"),
+    "memory": (
+        "kept = []\nwhile True: kept.append(b'x' * 10**7)",
+        "nearly all of its 700 MB",
+    ),
+    "no-end": (
+        "import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+        "while True: time.sleep(1)",
+        "did not stop when its time was over",
+    ),
+    "a-flood": (
+        "import os\nfor fd in range(3, 30):\n    try:\n        while True:"
+        " os.write(fd, b'x' * 10**6)\n    except OSError: pass",
+        "more than 16 MB at once",
+    ),
+    "forged": (
+        "import os\nfor fd in range(3, 30):\n    try: os.write(fd, b'{[\\n')\n"
+        "    except OSError: pass",
+        "what no cell sends",
+    ),
+}
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_a_cell_that_ends_python_costs_nobody_else_anything(jail, tmp_path, death):
+    source, words = DEATHS[death]
+    tests = [Given("before", "assert first() == 1", True)]
+    tests += [Given("after", "assert second() == 2 == first() + 1", True)]
+    with Jail(tmp_path, Limits(megabytes=700, cell_seconds=5)) as jail:
+        examiner = Examiner(jail, tests)
+        assert outputs(examiner, "def first(): return 1") == []
+        (*_, output) = outputs(examiner, source)
+        assert output.ename == "Ended" and words in output.evalue
+        assert outputs(examiner, "pass", "before") == []
+        assert outputs(examiner, "def second(): return 2") == []
+        assert outputs(examiner, "pass", "after") == []
+        assert jail.lives == 2 and not jail.fault
+
+
+@pytest.mark.parametrize("death", ["exit", "memory", "no-end"])
+def test_a_test_that_ends_python_fails_and_the_next_does_not(jail, tmp_path, death):
+    body = DEATHS[death][0].replace("\n", "\n    ")
+    tests = [Given("deadly", "asked = later()\ndeadly()", True)]
+    tests += [Given("healthy", "assert later()() == [1] and VERSION == 7", True)]
+    tests += [Given("stale", "asked()", True)]
+    with Jail(tmp_path, Limits(megabytes=700, cell_seconds=5)) as jail:
+        examiner = Examiner(jail, tests)
+        source = (
+            f"VERSION = 7\nkept = []\ndef deadly():\n    global kept\n    {body}"
+        )
+        assert outputs(examiner, source) == []
+        assert outputs(examiner, "def later():\n    return lambda: [1]") == []
+        (output,) = outputs(examiner, "pass", "deadly")
+        words = {"memory": "MemoryError"}.get(death, "this test has ended Python: ")
+        assert words in "\n".join(output.traceback)
+        assert outputs(examiner, "pass", "healthy") == []
+        (output,) = outputs(examiner, "pass", "stale")
+        assert "was lost when a test above ended Python" in output.evalue
+
+
+def test_a_cell_that_dies_only_the_second_time_is_left_out_then(jail, tmp_path):
+    """It finds what it has left in the first life: nothing."""
+    again = "import os\nkept = 7\nif runs > 1: os._exit(1)"
+    with Jail(tmp_path, Limits()) as jail:
+        examiner = Examiner(jail, [Given("test", "assert after == 8", True)])
+        for source in ("runs = 1", again, "after = 8"):
+            assert outputs(examiner, source) == []
+        examiner.ran[0] = "runs = 2"
+        outputs(examiner, "import os; os._exit(1)")
+        assert outputs(examiner, "pass", "test") == []
+        assert examiner.ran == ["runs = 2", "after = 8"] and jail.lives == 3
+
+
+def test_when_the_time_is_over_nothing_starts_again(jail, tmp_path):
+    with Jail(tmp_path, Limits(total_seconds=2)) as jail:
+        examiner = Examiner(jail, [])
+        outputs(examiner, "import time; time.sleep(9)")
+        time.sleep(1)
+        for _ in range(2):
+            (output,) = outputs(examiner, "1")
+            assert "more than 2 s in all" in output.evalue
+        assert jail.lives == 1
+
+
+# Answers that cannot be sent, and the words for it; what comes after them is asked.
+ANSWERS = {
+    "a-large-tensor": ("torch.zeros(5_000_000)", "answer is larger than 16 MB"),
+    "a-long-text": ("'x' * 17_000_000", "answer is larger than 16 MB"),
+    "a-deep-list": ("deep(10**5)", "recursion"),
+    "a-list-of-itself": ("itself()", "recursion"),
+    "a-part-of-an-object": ("slice(object(), Odd)", "int()"),
+    "an-error-without-words": ("worse()", "cannot be shown: Worse"),
+    "an-error-without-a-name": ("nameless()", "cannot be shown"),
+    "all-memory": ("bytearray(10**9)", "MemoryError"),
+}
+ODD = """
+import torch
+class Odd: pass
+class Worse(Exception):
+    def __str__(self): raise Worse
+class Meta(type):
+    __name__ = 7j
+class Nameless(Exception, metaclass=Meta): pass
+def worse(): raise Worse
+def nameless(): raise Nameless
+def itself():
+    kept = []
+    kept.append(kept)
+    return kept
+def deep(n):
+    kept = []
+    for _ in range(n): kept = [kept]
+    return kept
+"""
+
+
+def test_an_answer_that_cannot_be_sent_fails_alone(jail, tmp_path):
+    tests = [Given(n, f"{n.replace('-', '_')}()", True) for n in ANSWERS]
+    long = "assert long() == 10**5000 and -long() == minus()"
+    tests.append(Given("long", long, True))
+    with Jail(tmp_path, Limits(megabytes=700)) as jail:
+        examiner = Examiner(jail, tests)
+        assert outputs(examiner, ODD) == []
+        asked = {n.replace("-", "_"): what for n, (what, _) in ANSWERS.items()}
+        asked |= {"long": "10**5000", "minus": "-10**5000"}
+        for name, what in asked.items():
+            assert outputs(examiner, f"def {name}(): return {what}") == []
+        for name, (_, words) in ANSWERS.items():
+            (output,) = outputs(examiner, "pass", name)
+            assert words in "\n".join(output.traceback), output
+        assert outputs(examiner, "pass", "long") == []
+        assert jail.lives == 1
+
+
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        ("display({'text/plain': object()}, raw=True)", "object object"),
+        (f"{ODD}worse()", "its message cannot be shown: Worse"),
+        ("import os\nprint(os.fork() and os.wait()[1])", "0"),
+        ("for _ in range(400):\n    try: 1 / 0\n    except Exception: "
+         "get_ipython()._showtraceback(OSError, '', ['x' * 2000] * 50)", "16 MB"),
+    ],
+)  # fmt: skip
+def test_what_a_cell_shows_never_ends_it(jail, tmp_path, source, words):
+    with Jail(tmp_path, Limits()) as jail:
+        examiner = Examiner(jail, [])
+        assert words in str(outputs(examiner, source))
+        (output,) = outputs(examiner, "6 * 7")[:1]
+        assert output.data["text/plain"] == "42" and jail.lives == 1
+
+
+def outputs(examiner: Examiner, source: str, name: str = "work") -> list:
+    return examiner.outputs(new_code_cell(source, metadata=tiny.marks(name)))
 
 
 def test_lines_for_ipython_are_left_out():

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import guide
 import nbformat
 import pytest
 import tiny
@@ -21,8 +22,8 @@ from nbgrader.converters import GenerateAssignment
 
 from classroom import pool
 from classroom.cells import name_of
-from classroom.collect import collect
-from classroom.course import Course
+from classroom.collect import Collect, collect
+from classroom.course import NOTHING_SENT, Course, Record
 from classroom.grade import Grade, limits_of
 from classroom.pool import convert, each_apart
 from classroom.report import Report
@@ -145,7 +146,7 @@ def test_feedback_lists_the_tasks_and_returns_under_the_names_it_came_with(
     tiny.submit(course, "mixed", mixed)
     collect(sent.parent, course)
     assert grade(course) == 0
-    student = "Zoé_O_Brien_12"
+    student = "Zoé O'Brien_12"
     assert table(course)[student]["sent_as"] == sent.name
     with zipfile.ZipFile(course.reports / "tiny-feedback.zip") as packed:
         assert set(packed.namelist()) == {
@@ -380,7 +381,7 @@ def test_who_cannot_be_graded_is_no_zero_and_harms_nobody(jail, course, tmp_path
     lines = table(course)
     assert lines["right"]["points"] == "8"
     assert "cannot be the name" in lines["*"]["reason"]
-    assert "not collected: lost/tiny.ipynb" in lines["lost"]["reason"]
+    assert "not collected: tiny.ipynb" in lines["lost"]["reason"]
     assert {lines[name]["points"] for name in ("*", "lost")} == {""}
 
 
@@ -424,6 +425,8 @@ def nbgrader(course: Course, *words: str) -> subprocess.CompletedProcess:
 def test_plain_nbgrader_does_the_same(jail, course):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     tiny.submit(course, "broken", b"broken")
+    (holes := course.place("submitted", "right") / "holes").touch()
+    os.truncate(holes, 1 << 40)  # nbgrader would copy a terabyte of nothing
     done = nbgrader(course, "autograde", "tiny")
     assert done.returncode == 1 and "broken" in done.stderr
     assert nbgrader(course, "generate_feedback", "tiny").returncode == 0
@@ -432,6 +435,100 @@ def test_plain_nbgrader_does_the_same(jail, course):
     lines = csv.DictReader((course.folder / "grades.csv").read_text().splitlines())
     points = {line["student"]: (line["graded"], line["points"]) for line in lines}
     assert points == {"right": ("yes", "8"), "broken": ("no", "")}
+
+
+def test_all_grades_are_one_table(jail, course):
+    """A line for each student in each assignment, under one heading."""
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    assert grade(course) == 0
+    again = course.folder / "source" / "again"
+    again.mkdir()
+    shutil.copy(course.file("source", "."), again / "again.ipynb")
+    second = Course(course.folder, "again")
+    convert(GenerateAssignment, second, ".")
+    second.save_records({"late": Record("", "", False, NOTHING_SENT)})
+    done = nbgrader(course, "export")
+    assert done.returncode == 0, done.stderr
+    assert (course.folder / "grades.csv").read_text() == (
+        "assignment,student,graded,points,of,to_mark,reason,notes,sent_as\n"
+        "again,late,no,,,,nothing sent,,\n"
+        "tiny,right,yes,8,10,1,,,\n"
+    )
+
+
+def test_what_stands_beside_a_grade(jail, course, tmp_path, capsys):
+    """A newer upload that can't be read; and that somebody has sent nothing."""
+    sent = tmp_path / "sent" / "anna"
+    sent.mkdir(parents=True)
+    nbformat.write(tiny.answered(course, **tiny.RIGHT), sent / "tiny.ipynb")
+    (tmp_path / "class.txt").write_text("anna\nbo\n")
+    options = {"assignment": "tiny", "course": course.folder}
+    options |= {"source": sent.parent, "roster": tmp_path / "class.txt"}
+    assert Collect(**options)() == 0
+    assert grade(course) == 0  # who has sent nothing is no failure of the grader
+    (sent / "tiny.ipynb").write_text("<html>please log in</html>")
+    assert Collect(**options)() == 1
+    said = (
+        "a newer upload can't be read: tiny.ipynb: it is no notebook: the file is"
+    )
+    assert grade(course) == 0  # the old grade stays
+    assert f"8 of 10, 1 to mark ({said} a web page" in capsys.readouterr().out
+    line = table(course)["anna"]
+    assert line["points"] == "8" and line["notes"].startswith(said)
+    assert table(course)["bo"]["reason"] == "nothing sent"
+    page = (course.reports / "tiny.html").read_text()
+    assert html.escape(said) in page
+
+
+def test_what_came_late_says_so_and_costs_what_the_course_takes(
+    jail, course, tmp_path
+):
+    """As the guide has it: a due date, times from the exchange, and a penalty."""
+    config = course.folder / "nbgrader_config.py"
+    config.write_text(config.read_text() + guide.python("LateSubmissionPlugin"))
+    for student, day in (("anna", "20"), ("bob", "22")):
+        sent = tmp_path / "in" / f"{student}+tiny+2026-11-{day} 06:00:00 UTC+cafe"
+        sent.mkdir(parents=True)
+        nbformat.write(tiny.answered(course, **tiny.RIGHT), sent / "tiny.ipynb")
+    due = "--duedate=2026-11-20 12:00:00 UTC"
+    done = nbgrader(course, "db", "assignment", "add", "tiny", due)
+    assert done.returncode == 0, done.stderr
+    convert(GenerateAssignment, course, ".")  # keeps the date
+    collect(tmp_path / "in", Course(course.folder, "tiny"))
+    assert grade(course, jobs=2) == 0
+    lines = table(course)
+    assert (lines["anna"]["points"], lines["anna"]["notes"]) == ("8", "")
+    assert lines["bob"]["points"] == "6.4"
+    assert lines["bob"]["notes"] == "42.0 hours late: 1.6 points less"
+
+
+def test_a_folder_too_large_is_a_reason(jail, course):
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    (holes := course.place("submitted", "right") / "holes").touch()
+    os.truncate(holes, 3_000_000_000)
+    assert grade(course) == 1
+    assert table(course)["right"]["reason"] == (
+        "its folder holds 3,000 MB, more than 100 MB"
+    )
+    assert not (course.folder / "autograded").exists()
+
+
+def test_two_graders_at_once_take_turns(jail, course):
+    """Both at one assignment: the second finds all done, and nothing is torn."""
+    tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
+    words = [sys.executable, "-m", "classroom.grade", "tiny", "--course"]
+    path = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [
+        subprocess.Popen([*words, str(course.folder)], env=path, **pipes)
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=300) for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    ends = sorted(out.splitlines()[-1] for out, _ in said)
+    assert ends == ["graded now: 0, as before: 1", "graded now: 1, as before: 0"]
+    waited = [err for _, err in said if "is working on tiny" in err]
+    assert len(waited) == 1 and waited[0].startswith("waiting: process ")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 """What the teacher's guide names is there: commands, options, files, messages."""
 
 import re
-from pathlib import Path
 
 import pytest
+from guide import GUIDE, ROOT
 
+from classroom.course import Course
+from classroom.grade import limits_of
 from classroom.wrong_answers import wrong_answers
 
-ROOT = Path(__file__).resolve().parents[2]
-GUIDE = (ROOT / "chapters/appendix_f_teachers_guide.md").read_text(encoding="utf-8")
 COMMANDS = sorted(set(re.findall(r"python -m (classroom\.\w+)", GUIDE)))
 SOURCES = "\n".join(
     re.sub(r"[\"'({]?\s*\n\s*f?[\"']", "", path.read_text(encoding="utf-8"))
@@ -42,11 +42,33 @@ def test_every_target_of_make_in_the_guide_exists():
         "has changed since it was released",
         "the jail failed, not the work",
         "changed since it was graded",
+        "is working on",
+        "a newer upload can't be read",
+        "left, though not older",
+        "holds notebooks of",
+        "nothing sent",
+        "not on the roster",
+        "no notebook (*.ipynb): ",
+        "points less",
     ],
 )
 def test_every_message_that_the_guide_explains_is_one(message):
     assert message in GUIDE
     assert message in SOURCES
+
+
+def test_guide_handout_and_grader_name_the_same_limits(tmp_path):
+    limits = limits_of(Course(ROOT / "assignments", "ps3"))
+    handout = ROOT / "assignments/source/ps3/handout.md"
+    for text in (GUIDE, handout.read_text(encoding="utf-8")):
+        ((cell, call, whole),) = re.findall(
+            r"cell may run for (\d+) seconds, each call .*? may take (\d+) seconds,? "
+            r"and (?:a|the) whole notebook (\d+)",
+            text,
+        )
+        assert int(cell) == int(call) == limits.cell_seconds
+        assert int(whole) == limits.total_seconds
+    assert not re.search(r"ten seconds\b", handout.read_text(encoding="utf-8"))
 
 
 def test_the_points_in_the_guide_are_those_of_the_wrong_answers():

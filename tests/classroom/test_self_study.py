@@ -232,12 +232,14 @@ ODD = {
         colab={"x": 1}, trusted=True
     ),
     "another kernel": lambda nb: nb["metadata"].update(kernelspec={"name": 3}),
+    "tags twice": lambda nb: nb["cells"][0]["metadata"].update(tags=["a", "a"]),
     "tags that are none": lambda nb: nb["cells"][0]["metadata"].update(tags="a"),
-    "a number of 5,000 digits": lambda nb: nb["cells"][1].update(
-        execution_count="DIGITS"
-    ),
 }
 DAMAGED = {
+    "a number of 5,000 digits": (
+        lambda nb: nb["cells"][1].update(execution_count="DIGITS"),
+        "a number of 5000 digits",
+    ),
     "format 3": (lambda nb: nb.update(nbformat=3), "format 3, not 4"),
     "no format": (lambda nb: nb.pop("nbformat"), "JSON, but no notebook"),
     "no cells": (lambda nb: nb.pop("cells"), "without a list of cells"),

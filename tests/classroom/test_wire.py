@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from classroom.wire import DTYPES, pack, unpack
 
-ATOMS = st.none() | st.booleans() | st.integers() | st.text() | st.binary()
+LONG = st.integers(-(10**5), 10**5).map(lambda n: n * 10**5_000)
+ATOMS = st.none() | st.booleans() | st.integers() | LONG | st.text() | st.binary()
 ATOMS |= st.floats(allow_nan=False)
 VALUES = st.recursive(
     ATOMS,
@@ -62,8 +63,14 @@ class Number(int):
     __hash__ = int.__hash__
 
 
-def test_a_class_of_its_own_becomes_a_plain_number():
+class Text(str):
+    __str__ = lambda self: self
+
+
+def test_a_class_of_its_own_becomes_a_plain_number_or_string():
     assert type(there_and_back(Number(7))) is int
+    assert type(there_and_back(Number(10**5_000))) is int
+    assert type(pack(Text("a"), refuse)) is str
 
 
 def test_other_objects_are_referred_to():
@@ -85,6 +92,7 @@ def test_other_objects_are_referred_to():
         ["tensor", "float32", [1], "AAAA"],
         ["dict", [[["list", []], 1]]],
         ["slice", ["a", None, None]],
+        ["integer", "g"],
         [],
     ],
     ids=str,

@@ -27,7 +27,7 @@ colons; H3 headings between exercises are free):
     code       the check: `check.name(…)`, or asserts; says what is wrong
     Markdown   {exercise-end}
     Markdown   {solution-start} ex-08-mask; :class: dropdown
-    code       the solution, executed
+    code       the solution, executed under a name of its own (…_solution)
     Markdown   {solution-end}
 
 `{exercise-end}` and `{solution-start}` may share a cell, and the solution may hold

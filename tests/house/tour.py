@@ -45,14 +45,15 @@ def parts(recorder: Recorder) -> None:
     """The functions of attention by themselves, with other queries than keys."""
     import torch
 
-    from llm.attention import attention, causal_mask, fused_attention
+    from llm.attention import attention, causal_mask
+    from llm.fast import functions
 
     recorder.sizes = {"B": B, "T": T, "S": CONTEXT, "D": D}
     q = torch.randn(B, H, T, D)
     k, v = torch.randn(2, B, H, CONTEXT, D)
     mask = torch.ones(T, CONTEXT, dtype=torch.bool)
     attention(q, k, v, mask)
-    fused_attention(q, k, v, mask)
+    functions.attention(q, k, v, mask)
     attention(q[0, 0], k[0, 0], v[0, 0])
     causal_mask(T)
 
@@ -72,7 +73,8 @@ def models(recorder: Recorder) -> None:
     """Both architectures, heads shared or not: whole, in chunks, and one by one."""
     import torch
 
-    from llm.model import next_token_loss
+    from llm.fast import slow_down, speed_up
+    from llm.model import cross_entropy
 
     ids = torch.randint(V, (B, T))
     for architecture in ("gpt2", "llama"):
@@ -82,19 +84,21 @@ def models(recorder: Recorder) -> None:
                 H,
                 n_kv_heads or H,
             )  # H heads, or the fewer of keys and values
-            recorder.sizes = {**SIZES, "H": shared, "S": T}
-            next_token_loss(model(ids), ids).backward()
-            caches = model.new_caches(B)
-            model(ids, None, caches)
-            recorder.sizes = {**recorder.sizes, "T": 1, "S": T + 1}
-            model(ids[:, :1], torch.full((B, 1), T), caches)
+            for way in (speed_up, slow_down):
+                way(model)
+                recorder.sizes = {**SIZES, "H": shared, "S": T}
+                cross_entropy(model(ids), ids).backward()
+                caches = model.new_caches(B)
+                model(ids, torch.arange(T), caches)
+                recorder.sizes = {**recorder.sizes, "T": 1, "S": T + 1}
+                model(ids[:, :1], torch.full((B, 1), T), caches)
 
 
 def steps(recorder: Recorder) -> None:
     """One token after the other, with heads shared or not."""
     import torch
 
-    from llm.decode import DecodeStep
+    from llm.fast.decode import DecodeStep
 
     for architecture in ("gpt2", "llama"):
         for n_kv_heads in (H, KV_HEADS):
@@ -138,8 +142,9 @@ def training(recorder: Recorder) -> None:
     import torch
 
     from llm.data import Batches, documents, windows
+    from llm.evaluate import held_out_loss
     from llm.model import GPTConfig, build
-    from llm.train import TrainConfig, held_out_loss, train
+    from llm.train import TrainConfig, train
 
     recorder.sizes = {"B": (B, 3), "T": CONTEXT, "V": V, "n_windows": 9}
     config = GPTConfig(

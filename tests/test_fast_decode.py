@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from llm.attention import MultiHeadAttention
-from llm.decode import PATIENCE, DecodeStep, can_step
+from llm.fast.decode import TOKENS_THAT_PAY, DecodeStep, can_step
+from llm.fast.linear import LARGE
 from llm.generate import CachedReader, read_afresh
-from llm.linear import LARGE
 from llm.model import GPTConfig, build
 
 SIZES = {
@@ -19,7 +19,7 @@ SIZES = {
     "shared keys": dict(d_model=24, n_layers=2, n_heads=6, n_kv_heads=2),
     "large": dict(d_model=384, n_layers=1, n_heads=3, dropout=0.1),
 }
-T = PATIENCE + 5
+T = TOKENS_THAT_PAY + 5
 
 
 def make(architecture="llama", **sizes):
@@ -64,12 +64,12 @@ def test_the_step_gives_the_logits_of_forward(architecture, sizes):
 
 def test_some_of_these_matrices_are_large():
     large = make(**SIZES["large"])
-    assert large.blocks[0].attention.qkv.weight.numel() >= LARGE
+    assert large.blocks[0].attention.output.weight.numel() >= LARGE
     written(large, some_ids(T))
-    assert large.blocks[0].attention.qkv.columns is not None
+    assert hasattr(large.blocks[0].attention.output, "columns")
     small = make()
     written(small, some_ids(T))
-    assert small.blocks[0].attention.qkv.columns is None
+    assert not hasattr(small.blocks[0].attention.output, "columns")
 
 
 @pytest.mark.parametrize("sizes", ["small", "large"])
@@ -104,8 +104,8 @@ def test_a_head_that_has_grown_is_copied_in_its_new_size():
 
 
 @pytest.mark.parametrize("left_out", [
-    "norm", "blocks.0.norm1", "blocks.1.feed_forward", "blocks.0.attention.project",
-    "blocks.1.feed_forward.down",
+    "norm", "blocks.0.norm1", "blocks.1.feed_forward", "blocks.0.attention.output",
+    "blocks.0.attention.query", "blocks.1.feed_forward.down",
 ])  # fmt: skip
 def test_a_part_that_is_left_out_is_left_out_of_the_step(left_out):
     model, ids = make(d_ff=16), some_ids(T)
@@ -155,7 +155,7 @@ def with_a_foreign_part(model):
 
 
 def with_two_rotations(model):
-    model.blocks[0].attention.rotary = make().blocks[0].attention.rotary
+    model.blocks[0].attention.rotate = make().blocks[0].attention.rotate
     return model
 
 

@@ -9,20 +9,21 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 MANY_ROWS = 128  # from here on the convolution is faster
 LARGE = 1 << 17  # entries of a matrix that no longer waits in the nearest cache
 SUM = 0  # what `torch.embedding_bag` does with the rows of a bag
 
 
-class Linear(nn.Linear):
+class FastLinear(nn.Linear):
     """`nn.Linear`, faster on a processor: see `linear`.
 
     x: (..., C_in). Returns (..., C_out). `weight`: (C_out, C_in); `bias`: (C_out,)
-    or None. `columns`: the weight (C_in, C_out) as `by_columns` left it, or None.
+    or None.
     """
 
-    columns: Tensor | None = None
+    plain = nn.Linear
 
     def forward(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
@@ -45,9 +46,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return F.linear(x, weight, bias)
     if many:
         return by_convolution(x, weight, bias)
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or has_tangent(x, weight, bias):
         return F.linear(x, weight, bias)
     return by_onednn(x, weight, bias)
+
+
+def has_tangent(*tensors: Tensor | None) -> bool:
+    """Is a derivative in forward mode wanted? It needs no gradient to be enabled."""
+    return any(
+        t is not None and forward_ad.unpack_dual(t).tangent is not None
+        for t in tensors
+    )
 
 
 def for_one_row(part: nn.Linear) -> Callable[[Tensor], Tensor]:
@@ -74,11 +83,13 @@ def by_columns(part: nn.Linear) -> Callable[[Tensor], Tensor]:
         return for_one_row(part)
     n_out, n_in = part.weight.shape
     n_shares = math.gcd(n_out, 1 << (torch.get_num_threads() - 1).bit_length())
-    if part.columns is None or part.columns.shape != (n_in, n_out):
+    columns = getattr(part, "columns", None)
+    if columns is None or columns.shape != (n_in, n_out):
         with torch.inference_mode(False):  # or it could be filled only in that mode
-            part.columns = torch.empty(n_in, n_out)
-    part.columns.copy_(part.weight.detach().T)
-    table = part.columns.view(n_in * n_shares, -1)  # row j P + p: column j, share p
+            columns = torch.empty(n_in, n_out)
+        part.columns = columns
+    columns.copy_(part.weight.detach().T)
+    table = columns.view(n_in * n_shares, -1)  # row j P + p: column j, share p
     rows = torch.arange(len(table)).view(n_in, n_shares).T.flatten()
     starts = torch.arange(n_shares) * n_in
     bias = torch.zeros(n_out) if part.bias is None else part.bias

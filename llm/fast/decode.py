@@ -10,12 +10,17 @@ a model with a part that is unknown here goes through its `forward`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from llm.attention import KVCache, MultiHeadAttention, fused_attention, unrotated
+from llm.attention import KVCache, MultiHeadAttention, unrotated
+from llm.fast import FAST
+from llm.fast.functions import attention
+from llm.fast.layers import ACTIVATIONS, wide_tables
+from llm.fast.linear import by_columns, for_one_row
 from llm.layers import (
     Embedding,
     FeedForward,
@@ -25,12 +30,11 @@ from llm.layers import (
     RotaryPositions,
     SwiGLU,
 )
-from llm.linear import Linear, by_columns, for_one_row
 from llm.model import GPT, TransformerBlock
 
 Step = Callable[[Tensor], Tensor]  # from one row to one row
 Product = Callable[[nn.Linear], Step]  # how the matrices multiply
-PATIENCE = 20  # tokens that pay for a copy of the matrices by columns
+TOKENS_THAT_PAY = 20  # for a copy of the matrices by columns
 
 
 class DecodeStep:
@@ -43,14 +47,14 @@ class DecodeStep:
 
     def __init__(self, model: GPT, caches: list[KVCache]) -> None:
         self.model, self.caches = model, caches
-        self.now = Now(model.blocks[0].attention.rotary)
+        self.place = Place(model.blocks[0].attention.rotate)
         self.n_read = 0
         self.multiply(for_one_row)
 
     def multiply(self, product: Product) -> None:
         """Make the steps of all parts, with that way to multiply."""
         self.blocks = [
-            block_step(block, product, cache, self.now)
+            block_step(block, product, cache, self.place)
             for block, cache in zip(self.model.blocks, self.caches, strict=True)
         ]
         self.norm = step_of(self.model.norm, product)
@@ -58,32 +62,40 @@ class DecodeStep:
 
     def __call__(self, token: int, position: int) -> Tensor:
         """Read the token that stands at a position. Returns logits (1, V)."""
+        n = self.model.config.vocab_size
+        if not 0 <= token < n:
+            raise ValueError(
+                f"id {token} is out of range: vocab_size={n} goes from 0 to {n - 1}"
+            )
         self.n_read += 1
-        if self.n_read == PATIENCE:
+        if self.n_read == TOKENS_THAT_PAY:
             self.multiply(by_columns)
-        self.now.move(position)
+        self.place.move(position)
         ids = torch.tensor([[token]])
-        (x,) = self.model.embedding(ids, self.now.position)  # (1, C)
+        (x,) = self.model.embedding(ids, self.place.position)  # (1, C)
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))
 
 
-class Now:
+class Place:
     """Where the new token stands.
 
-    rotary: that of all blocks. position: (1,). n_visible: S, with itself. cos, sin:
-    what rotates a head there, (D,) each, if anything does.
+    rotate: that of all blocks. position: (1,). n_visible: S, with itself. cos, sin:
+    what rotates a head there, (1, D) each, if anything does.
     """
 
-    def __init__(self, rotary: Callable[..., Tensor]) -> None:
-        self.table = None if rotary is unrotated else rotary.table
+    def __init__(self, rotate: Callable[..., Tensor]) -> None:
+        self.rotated = rotate is not unrotated
+        if self.rotated:
+            everywhere = torch.arange(rotate.context_length)
+            self.tables = wide_tables(rotate, everywhere)  # (context_length, D)
 
     def move(self, position: int) -> None:
         self.position = torch.tensor([position])
         self.n_visible = position + 1
-        if self.table is not None:
-            self.cos, self.sin = self.table[position].chunk(2)
+        if self.rotated:
+            self.cos, self.sin = (table[position] for table in self.tables)
 
 
 def can_step(model: nn.Module) -> bool:
@@ -97,7 +109,7 @@ def can_step(model: nn.Module) -> bool:
     if not all(type(part) in KNOWN and is_plain(part) for part in model.modules()):
         return False
     single = all(p.is_cpu and p.dtype == torch.float32 for p in model.parameters())
-    return single and len({block.attention.rotary for block in model.blocks}) == 1
+    return single and len({block.attention.rotate for block in model.blocks}) == 1
 
 
 def is_plain(part: nn.Module) -> bool:
@@ -111,14 +123,15 @@ def is_plain(part: nn.Module) -> bool:
 
 def step_of(part: nn.Module, product: Product) -> Step:
     """What a part does that looks at one position only; one left out is itself."""
-    return STEPS[type(part)](part, product)
+    kind = type(part)
+    return STEPS[getattr(kind, "plain", kind)](part, product)
 
 
 def same_step(part: nn.Module, product: Product) -> Step:
     return part
 
 
-def linear_step(part: Linear, product: Product) -> Step:
+def linear_step(part: nn.Linear, product: Product) -> Step:
     return product(part)
 
 
@@ -140,7 +153,8 @@ def rms_norm_step(part: RMSNorm, product: Product) -> Step:
 
 def feed_forward_step(part: FeedForward, product: Product) -> Step:
     up, down = step_of(part.up, product), step_of(part.down, product)
-    return lambda x: down(F.gelu(up(x), approximate="tanh"))
+    activation = ACTIVATIONS.get(part.activation, part.activation)
+    return lambda x: down(activation(up(x)))
 
 
 def swiglu_step(part: SwiGLU, product: Product) -> Step:
@@ -149,31 +163,46 @@ def swiglu_step(part: SwiGLU, product: Product) -> Step:
 
 
 def attention_step(
-    part: MultiHeadAttention, product: Product, cache: KVCache, now: Now
+    part: MultiHeadAttention, product: Product, cache: KVCache, place: Place
 ) -> Step:
-    qkv, project = step_of(part.qkv, product), step_of(part.project, product)
-    rotated, half = now.table is not None, part.head_dim // 2
+    qkv, output = joined_step(part, product), step_of(part.output, product)
+    n_heads, n_kv_heads = part.n_heads, part.n_kv_heads
+    turned = [n_heads + n_kv_heads, n_kv_heads]
+    half = cache.k.shape[-1] // 2
 
     def step(x: Tensor) -> Tensor:
-        heads = qkv(x).view(1, -1, 1, part.head_dim)  # (1, H + 2 n_kv_heads, 1, D)
-        qk, v = heads.split_with_sizes(part.n_rotated, dim=1)
-        if rotated:
-            qk = torch.addcmul(qk * now.cos, qk.roll(half, -1), now.sin)
-        q, k = qk.split_with_sizes(part.n_heads_each, dim=1)
-        cache.k.index_copy_(2, now.position, k)
-        cache.v.index_copy_(2, now.position, v)
-        k = cache.k.narrow(2, 0, now.n_visible)  # (1, n_kv_heads, S, D)
-        v = cache.v.narrow(2, 0, now.n_visible)
-        return project(fused_attention(q, k, v).view(1, -1))
+        heads = qkv(x).view(1, n_heads + 2 * n_kv_heads, 1, -1)
+        qk, v = heads.split_with_sizes(turned, dim=1)
+        if place.rotated:
+            qk = torch.addcmul(qk * place.cos, qk.roll(half, -1), place.sin)
+        q, k = qk.split_with_sizes((n_heads, n_kv_heads), dim=1)
+        cache.k.index_copy_(2, place.position, k)
+        cache.v.index_copy_(2, place.position, v)
+        k = cache.k.narrow(2, 0, place.n_visible)  # (1, n_kv_heads, S, D)
+        v = cache.v.narrow(2, 0, place.n_visible)
+        return output(attention(q, k, v).view(1, -1))
 
     return step
 
 
+def joined_step(part: MultiHeadAttention, product: Product) -> Step:
+    """Queries, keys and values side by side: one product, where all three are."""
+    parts = (part.query, part.key, part.value)
+    if not all(isinstance(p, nn.Linear) for p in parts):
+        steps = [step_of(p, product) for p in parts]
+        return lambda x: torch.cat([step(x) for step in steps], -1)
+    weight = torch.cat([p.weight.detach() for p in parts])
+    bias = None
+    if part.query.bias is not None:
+        bias = torch.cat([p.bias.detach() for p in parts])
+    return product(SimpleNamespace(weight=weight, bias=bias))
+
+
 def block_step(
-    block: TransformerBlock, product: Product, cache: KVCache, now: Now
+    block: TransformerBlock, product: Product, cache: KVCache, place: Place
 ) -> Step:
     norm1, norm2 = step_of(block.norm1, product), step_of(block.norm2, product)
-    attention = attention_step(block.attention, product, cache, now)
+    attention = attention_step(block.attention, product, cache, place)
     feed_forward = step_of(block.feed_forward, product)
 
     def step(x: Tensor) -> Tensor:
@@ -184,7 +213,7 @@ def block_step(
 
 
 STEPS: dict[type[nn.Module], Callable[..., Step]] = {
-    Linear: linear_step,
+    nn.Linear: linear_step,
     LayerNorm: layer_norm_step,
     RMSNorm: rms_norm_step,
     FeedForward: feed_forward_step,
@@ -192,9 +221,7 @@ STEPS: dict[type[nn.Module], Callable[..., Step]] = {
     nn.Identity: same_step,  # where a part is left out, to see what it is good for
     nn.Dropout: same_step,
 }
-KNOWN = {
-    *STEPS,
-    *(GPT, TransformerBlock, MultiHeadAttention),
-    *(Embedding, LearnedPositions, RotaryPositions),
-    *(nn.Embedding, nn.ModuleList),
-}
+COMPOSED = {GPT, TransformerBlock, MultiHeadAttention, Embedding, nn.ModuleList}
+TABLES = {LearnedPositions, RotaryPositions, nn.Embedding}
+PLAIN = {*STEPS, *COMPOSED, *TABLES}
+KNOWN = PLAIN | {fast for plain, fast in FAST.items() if plain in PLAIN}

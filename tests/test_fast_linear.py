@@ -4,8 +4,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from llm import linear as routes
-from llm.linear import LARGE, MANY_ROWS, Linear, by_columns, for_one_row, linear
+from llm.fast import linear as routes
+from llm.fast.linear import (
+    LARGE,
+    MANY_ROWS,
+    FastLinear,
+    by_columns,
+    for_one_row,
+    linear,
+)
 
 needs_onednn = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN"
@@ -87,7 +94,7 @@ def test_the_route_depends_on_rows_size_and_gradient(monkeypatch):
 def test_by_columns_the_sums_are_the_same(monkeypatch, n_threads, sizes):
     monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
     for bias in (True, False):
-        part = Linear(*sizes, bias=bias)
+        part = FastLinear(*sizes, bias=bias)
         with torch.inference_mode():
             calls = for_one_row(part), by_columns(part)
         with torch.no_grad():  # what one mode has made serves in the other
@@ -97,7 +104,7 @@ def test_by_columns_the_sums_are_the_same(monkeypatch, n_threads, sizes):
 
 
 def test_the_copy_by_columns_is_made_anew_by_each_call():
-    part, x = Linear(512, 256), torch.randn(1, 512)
+    part, x = FastLinear(512, 256), torch.randn(1, 512)
     with torch.no_grad():
         by_columns(part)
         memory = part.columns.data_ptr()
@@ -111,15 +118,44 @@ def test_the_copy_by_columns_is_made_anew_by_each_call():
 
 
 def test_the_layer_is_an_nn_linear_with_the_same_parameters():
-    layer = Linear(16, 8)
+    layer = FastLinear(16, 8)
     assert isinstance(layer, torch.nn.Linear)
     x = torch.randn(300, 16)
     torch.testing.assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
 
 
 def test_bfloat16_under_autocast_is_left_to_pytorch():
-    layer, x = Linear(64, 32), torch.randn(200, 64)
+    layer, x = FastLinear(64, 32), torch.randn(200, 64)
     with torch.autocast("cpu", torch.bfloat16):
         out = layer(x)
     assert out.dtype == torch.bfloat16
     torch.testing.assert_close(out.float(), layer(x), atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_derivatives_in_forward_mode_are_those_of_pytorch(sizes, at):
+    """Of x, of the weight, of the bias: with gradients enabled, and without."""
+    inputs = [t.detach() for t in parts(*sizes)]
+    tangent = torch.randn_like(inputs[at])
+
+    def derivative(function):
+        def of_one(x):
+            return function(*[x if i == at else t for i, t in enumerate(inputs)])
+
+        return torch.func.jvp(of_one, (inputs[at],), (tangent,))[1]
+
+    expected = derivative(F.linear)
+    assert expected.abs().max() > 0
+    for wanted in (True, False):
+        with torch.set_grad_enabled(wanted):
+            torch.testing.assert_close(
+                derivative(linear), expected, atol=1e-4, rtol=1e-5
+            )
+            with torch.autograd.forward_ad.dual_level():
+                dual = torch.autograd.forward_ad.make_dual(inputs[at], tangent)
+                out = linear(
+                    *[dual if i == at else t for i, t in enumerate(inputs)]
+                )
+                found = torch.autograd.forward_ad.unpack_dual(out).tangent
+            torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
