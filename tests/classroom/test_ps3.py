@@ -392,10 +392,11 @@ def submissions():
     missing = "'tree_mask' is not defined, because its cell ended with OutOfTime"
     lost = {"tree_mask": 0}
     yield spoilt("endless", "tree_mask", ENDLESS, lost, {"tree_mask": missing})
-    left = list(FULL)[list(FULL).index("merge") :]
-    leave, over = "import os\nos._exit(0)", "the notebook had ended"
-    lost = dict.fromkeys(left, 0)
-    yield spoilt("leaves", "merge", leave, lost, dict.fromkeys(left, over))
+    leave, over = (
+        "import os\nos._exit(0)",
+        "'merge' is not defined, because its cell",
+    )
+    yield spoilt("leaves", "merge", leave, {"merge": 0}, {"merge": over})
     yield spoilt("spy", "loudness", f"try:\n{indent(SPY, '    ')}\n"
                  "except OSError:\n    pass", {}, {})  # fmt: skip
     rewritten = released()
@@ -495,14 +496,20 @@ def test_the_grader_gives_each_answer_its_points(graded_course, sent):
 def test_the_table_of_the_class_has_the_reasons(graded_course):
     page = (graded_course / "reports" / "ps3.html").read_text(encoding="utf-8")
     assert "because its cell ended with OutOfTime: stopped after 6 s" in page
-    assert "not collected: garbage_1234_assignsubmission_file_" in page
+    assert "garbage_1234</td>" in page
+    assert "not collected: my ps3.ipynb: it is no notebook: no JSON" in page
 
 
 def test_feedback_shows_the_message_and_no_hidden_test(graded_course):
-    (tree,) = [a for a in WRONG if (a.task, a.name) == ("tree_mask", "descendants")]
-    (student,) = [s.student for s in CLASS if s.says.get("tree_mask") == tree.says]
+    student, says = next(
+        (s.student, s.says["tree_mask"]) for s in CLASS if "student" in s.student
+    )
     page = graded_course / "feedback" / f"{student}_1234" / "ps3" / "ps3.html"
     text = page.read_text(encoding="utf-8")
-    assert "is the mask transposed" in text
+    assert says in text
     assert ">3 ★ The interpreter</a>: " in text
-    assert "def mask_of_paths" not in text and "Ada's can" not in text
+    assert (
+        "def by_walking" not in text
+        and "@exercise" not in text
+        and "Ada's can" not in text
+    )
