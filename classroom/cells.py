@@ -122,6 +122,14 @@ def is_answer(cell: NotebookNode) -> bool:
     return bool(grader(cell).get("solution"))
 
 
+def still_stub(who: str) -> str:
+    """What to say of a function that raises a bare NotImplementedError."""
+    return (
+        f"{who} raises NotImplementedError: it is not written yet, or a line of what "
+        f"was handed out is still in it"
+    )
+
+
 def tasks(notebook: NotebookNode) -> list[Task]:
     """The tasks of an assignment, in order."""
     found: list[Task] = []

@@ -354,8 +354,8 @@ def read_bytes(file: Path, most: int = MOST_BYTES) -> bytes:
     return data
 
 
-def check_notebook(data: bytes) -> None:
-    """Raises `ValueError`, in words, unless this is a notebook we can work with.
+def check_notebook(data: bytes) -> dict:
+    """What is in a notebook. Raises `ValueError`, in words, unless we can work with it.
 
     Only what we use is looked at; how much time that takes is bounded by the size.
     """
@@ -380,11 +380,12 @@ def check_notebook(data: bytes) -> None:
             f"its cells hold {size:,} characters, outputs not counted, more than "
             f"{MOST_CHARACTERS:,}"
         )
+    return notebook
 
 
 def _length(cell: dict) -> int:
     """Characters of a cell's source; pictures that Colab writes into it not counted."""
-    source = "".join(cell["source"])
+    source = "".join(cell.get("source") or "")
     return len(re.sub(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=]*", "", source))
 
 
@@ -449,9 +450,9 @@ def _check_cell(number: int, cell: Any) -> None:
         raise ValueError(f"its cell {number} is no cell")
     if cell.get("cell_type") not in ("code", "markdown", "raw"):
         raise ValueError(f"its cell {number} is neither code nor text")
-    source = cell.get("source")
+    source = cell.get("source") or ""
     lines = source if isinstance(source, list) else [source]
     if not all(isinstance(line, str) for line in lines):
         raise ValueError(f"its cell {number} has no source")
-    if not isinstance(cell.get("metadata", {}), dict):
+    if not isinstance(cell.get("metadata"), dict | None):
         raise ValueError(f"its cell {number} has no proper metadata")

@@ -32,7 +32,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict
 
-from classroom.cells import name_of
+from classroom.cells import name_of, still_stub
 from classroom.course import EMPTY
 from classroom.jail import Gone, Jail, Limits
 from classroom.names import kept_by_tests, without_magics
@@ -240,11 +240,7 @@ def left_in(lines: Sequence[str]) -> str:
     lines: those of the student that led to it.
     """
     found = re.search(r", in (\w+): ", lines[-1]) if lines else None
-    who = found[1] if found else "this"
-    return (
-        f"{who} raises NotImplementedError: it is not written yet, or a line of what "
-        f"was handed out is still in it"
-    )
+    return still_stub(found[1] if found else "it")
 
 
 def statement(source: str, number: int) -> str:

@@ -20,9 +20,8 @@ from nbgrader.utils import compute_checksum, is_locked
 
 from classroom.arrange import restored
 from classroom.cells import is_answer, is_test, name_of, without_region
-from classroom.sent import OURS, named_assignment
+from classroom.sent import KERNEL, OURS, named_assignment
 
-KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 LOST = (
     ": is it the notebook that was handed out? Cells that were copied into another "
     "notebook lose their names"

@@ -10,15 +10,20 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TextIO
 
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from classroom.course import check_notebook
+from classroom.course import check_notebook, read_bytes
 
 OURS = "classroom"  # our place in the metadata of cells and notebooks
+# Of the metadata what names a cell; all else, tags twice or a slide's number, is
+# nobody's business here, right or wrong.
+USED = ("nbgrader", OURS)
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 PICTURES = {
     "image/png": b"\x89PNG\r\n",
     "image/jpeg": b"\xff\xd8\xff",
@@ -43,11 +48,23 @@ def sent_notebook(data: bytes) -> NotebookNode:
 
     Raises `ValueError`, in words, if the sources of its cells cannot be read.
     """
-    check_notebook(data)
-    sent = json.loads(data.decode("utf-8-sig"))
+    sent = check_notebook(data)
     notebook = new_notebook(cells=[_cell(cell) for cell in sent["cells"]])
     notebook.metadata = _node(sent.get("metadata"))
+    notebook.metadata.kernelspec = NotebookNode(KERNEL)
     return notebook
+
+
+def read_sent(path: Path) -> NotebookNode:
+    """A notebook that somebody works on. Raises `ValueError` that says why not."""
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    try:
+        return sent_notebook(read_bytes(path.resolve()))
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not a Jupyter notebook, or is damaged: {error}"
+        ) from None
 
 
 def named_assignment(notebook: NotebookNode) -> str:
@@ -65,8 +82,8 @@ def notes_in(thing: NotebookNode) -> Mapping:
 def _cell(cell: Mapping) -> NotebookNode:
     source = _writable("".join(cell.get("source") or ""))
     if cell["cell_type"] == "code":
-        return new_code_cell(source, metadata=_names(cell.get("metadata")))
-    text = new_markdown_cell(source, metadata=_names(cell.get("metadata")))
+        return new_code_cell(source, metadata=_node(cell.get("metadata")))
+    text = new_markdown_cell(source, metadata=_node(cell.get("metadata")))
     if pictures := _pictures(cell.get("attachments")):
         text.attachments = pictures
     return text
@@ -78,17 +95,11 @@ def _writable(text: str) -> str:
 
 
 def _node(values: object) -> NotebookNode:
-    """Plain JSON as nbformat has it; empty if it is no dict."""
-    plain = values if isinstance(values, Mapping) else {}
+    """What we use of metadata, as nbformat has it; empty if it is no dict."""
+    all_of_it = values if isinstance(values, Mapping) else {}
+    plain = {key: all_of_it[key] for key in USED if key in all_of_it}
     text = _writable(json.dumps(plain, ensure_ascii=False))
     return json.loads(text, object_hook=NotebookNode)
-
-
-def _names(metadata: object) -> NotebookNode:
-    """Of the metadata of a cell what names it; all else, tags twice or a slide's
-    number, is nobody's business here, right or wrong."""
-    found = _node(metadata)
-    return NotebookNode({k: v for k, v in found.items() if k in ("nbgrader", OURS)})
 
 
 def _pictures(pasted: object) -> NotebookNode:

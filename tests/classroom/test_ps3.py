@@ -392,10 +392,7 @@ def submissions():
     missing = "'tree_mask' is not defined, because its cell ended with OutOfTime"
     lost = {"tree_mask": 0}
     yield spoilt("endless", "tree_mask", ENDLESS, lost, {"tree_mask": missing})
-    leave, over = (
-        "import os\nos._exit(0)",
-        "'merge' is not defined, because its cell",
-    )
+    leave, over = "import os\nos._exit(0)", "has ended Python"
     yield spoilt("leaves", "merge", leave, {"merge": 0}, {"merge": over})
     yield spoilt("spy", "loudness", f"try:\n{indent(SPY, '    ')}\n"
                  "except OSError:\n    pass", {}, {})  # fmt: skip
