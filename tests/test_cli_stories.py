@@ -301,7 +301,7 @@ def test_a_model_of_a_text_too_small_for_stories(capsys, run):
 
 def test_a_loss_below_the_floor_is_no_success(capsys, monkeypatch, run):
     real = surprises
-    monkeypatch.setattr("llm.runs.surprises", lambda texts: 10 * real(texts))
+    monkeypatch.setattr("llm.runs.surprises", lambda texts: 100 * real(texts))
     code, out, _ = call(capsys, "evaluate", "--count", 4)
     assert code == 1
     assert "BELOW the floor" in out and "to go" not in out

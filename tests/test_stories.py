@@ -303,7 +303,8 @@ def values_of(made):
                         values.setdefault(key, set()).add(text)
                         if kind_there in PERSONS and key.startswith(name):
                             his = key.lower().endswith("his")
-                            values[key].add(f"{entity}'s" if his else entity)
+                            own = "the" if key.endswith("own") else entity
+                            values[key].add(f"{entity}'s" if his else own)
     for rule in made.rules.values():
         for symbol in symbols_in(rule):
             deed = getattr(symbol, "deed", "")
