@@ -8,7 +8,10 @@ an object over there. So a hostile answer is at worst a wrong answer.
 from __future__ import annotations
 
 import base64
+import numbers
+import sys
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import torch
@@ -42,6 +45,8 @@ def pack(value: Any, refer: Callable[[Any], list]) -> Any:
         return _pack_tensor(value, refer)
     if isinstance(value, bytes | bytearray):
         return ["bytes", _text(value)]
+    if (same := _other_number(value)) is not value:
+        return pack(same, refer)
     if isinstance(value, dict):
         pairs = [[pack(k, refer), pack(v, refer)] for k, v in value.items()]
         return ["dict", pairs]
@@ -58,6 +63,24 @@ def pack(value: Any, refer: Callable[[Any], list]) -> Any:
         if isinstance(value, kind):
             return pack(plain(value), refer)
     return refer(value)
+
+
+def _other_number(value: Any) -> Any:
+    """The plain number, or the tensor, that says the same as a number or an array of
+    another library; else the value itself."""
+    numpy = sys.modules.get("numpy")
+    try:
+        if numpy and isinstance(value, numpy.generic):
+            return value.item()
+        if numpy and isinstance(value, numpy.ndarray):
+            return torch.tensor(value)
+        if isinstance(value, Decimal | numbers.Rational) and not isinstance(
+            value, int
+        ):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return value
 
 
 def unpack(message: Any, resolve: Callable[..., Any]) -> Any:

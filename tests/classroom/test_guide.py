@@ -37,7 +37,7 @@ def test_every_target_of_make_in_the_guide_exists():
         "students' code runs in a jail or not at all",
         "is not in the gradebook yet",
         "nobody has sent",
-        "the notebook had ended",
+        "has ended Python",
         "stopped after",
         "has changed since it was released",
         "the jail failed, not the work",

@@ -77,7 +77,10 @@ def test_each_task_is_told_its_own_mistake(tmp_path, capsys):
     )
     assert "✗ 5 ★★ Hearsay its cell is missing from your notebook" in lines
     assert "✗ 7 ★★★ Two readers, one book took longer than 12 s" in lines
-    assert "✗ 9 ★★★ What followed what_followed: the shape is (7,)" in lines
+    assert (
+        "✗ 9 ★★★ What followed what_followed([0, 1, 2, 0, 3, 0, 1, 1], 5): the shape "
+        "is (8,)" in lines
+    )
     assert "3 of 9 tasks pass" in lines
 
 

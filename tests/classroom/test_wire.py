@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -56,6 +59,36 @@ def test_views_and_gradients_do_not_matter():
     assert torch.equal(there_and_back(value), value) and math.isnan(
         there_and_back(float("nan"))
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.float64(0.5), 0.5),
+        (np.int16(3), 3),
+        (np.bool_(True), True),
+        (np.array(0.25), torch.tensor(0.25, dtype=torch.float64)),
+        (np.eye(2, dtype=np.float32), torch.eye(2)),
+        (np.eye(2, dtype=bool).T, torch.eye(2).bool()),
+        (Decimal("0.125"), 0.125),
+        (Fraction(3, 4), 0.75),
+    ],
+    ids=lambda value: f"{type(value).__name__}",
+)
+def test_numbers_and_arrays_of_other_libraries_come_as_plain_ones(value, plain):
+    result = there_and_back(value)
+    assert type(result) is type(plain)
+    if isinstance(plain, torch.Tensor):
+        assert result.dtype == plain.dtype and torch.equal(result, plain)
+    assert np.array_equal(result, plain)
+
+
+@pytest.mark.parametrize(
+    "value", [1 + 2j, np.array(["a"]), np.array([{}])], ids=str
+)
+def test_what_is_no_plain_number_stays_where_it_is(value):
+    assert pack(value, lambda thing: ["handle", 0, "x"]) == ["handle", 0, "x"]
 
 
 class Number(int):
