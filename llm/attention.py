@@ -49,9 +49,9 @@ def check_mask(mask: Tensor, shape: Sequence[int]) -> None:
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
     """How much each query takes from each key: a row of weights that sums to one.
 
-    q: (..., T, D); k: (..., S, D); mask: boolean, True = may look, see `check_mask`.
-    Returns (..., T, S). A query that may look nowhere gets NaN: a softmax over
-    nothing is not a number.
+    q: (..., T, D); k: (..., S, D); mask: boolean, True = may look, as in
+    `check_mask`. Returns (..., T, S). A query that may look nowhere gets NaN: a
+    softmax over nothing is not a number.
 
     **Source:** Vaswani et al. (2017), equation 1, without the values.
     """
