@@ -25,6 +25,8 @@ from classroom.cells import name_of
 from classroom.collect import Collect, collect
 from classroom.course import NOTHING_SENT, Course, Record
 from classroom.grade import Grade, limits_of
+from classroom.jail import Jail
+from classroom.pages import Marks
 from classroom.pool import convert, each_apart
 from classroom.report import Report
 
@@ -316,8 +318,17 @@ def test_no_picture_and_no_text_costs_the_grade(jail, course):
     assert why.attachments == {"drawn.png": {"image/png": DOT}}  # for who marks it
 
 
+@pytest.fixture
+def undone(monkeypatch):
+    """What a course's settings replace in this process, too, is put back."""
+    for owner, name in (
+        (Marks, "preprocess"), (pool.GenerateFeedback, "start"), (Jail, "_excess"),
+    ):  # fmt: skip
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+
+
 @pytest.mark.parametrize("fault", [UNDRAWN, UNWRITTEN])
-def test_a_page_that_cannot_be_drawn_leaves_the_grade(jail, course, fault):
+def test_a_page_that_cannot_be_drawn_leaves_the_grade(jail, course, fault, undone):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     config = course.folder / "nbgrader_config.py"
     config.write_text(config.read_text() + fault)
@@ -335,7 +346,7 @@ def test_a_page_that_cannot_be_drawn_leaves_the_grade(jail, course, fault):
     assert Report(assignment="tiny", course=course.folder)() == 0
 
 
-def test_a_fault_of_the_jail_is_no_zero(jail, course):
+def test_a_fault_of_the_jail_is_no_zero(jail, course, undone):
     slow = tiny.RIGHT | {
         "double": f"import time; time.sleep(1)\n{tiny.RIGHT['double']}"
     }
