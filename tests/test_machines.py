@@ -79,7 +79,7 @@ def made():
     generator = torch.Generator().manual_seed(0)
     for model in (window, transformer):
         for parameter in model.parameters():
-            parameter.requires_grad_(False).normal_(std=0.3, generator=generator)
+            parameter.requires_grad_(False).normal_(std=0.4, generator=generator)
     return table, window, transformer, tokenizer
 
 

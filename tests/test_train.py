@@ -265,7 +265,7 @@ class TestTheLoop:
         assert list(tmp_path.glob("checkpoint-*")) == []
 
     def test_a_model_of_which_nothing_learns_is_refused(self):
-        with pytest.raises(ValueError, match="nothing to train: every parameter"):
+        with pytest.raises(ValueError, match="nothing to train"):
             train_on(make().requires_grad_(False), some_ids(), None, settings())
 
     def test_the_layers_that_learn_may_be_the_vectors_alone(self):

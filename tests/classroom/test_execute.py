@@ -76,9 +76,11 @@ HOLDS = {
     "    assert str(e) == 'negative: -1'\nelse:\n    raise AssertionError",
     "a-name-that-is-not": "try:\n    nowhere\nexcept NameError:\n    pass",
     "functions-see-names": "def twice():\n    return VERSION * 2\nassert twice() == 14",
-    "its-type-has-a-name": "assert type(array()).__name__ == 'ndarray'\n"
-    "assert not isinstance(array(), torch.Tensor)",
-    "not-equal": "assert array() != array() and layer != layer.linear",
+    "its-type-has-a-name": "assert type(layer).__name__ == 'Layer'\n"
+    "assert not isinstance(layer, torch.nn.Module)",
+    "an-array-comes-as-a-tensor": "zeros = torch.zeros(2, dtype=torch.float64)\n"
+    "assert torch.equal(array(), zeros)",
+    "not-equal": "assert layer != layer.linear and layer.linear != layer",
 }
 # What fails, and the words.
 FAILS = {
