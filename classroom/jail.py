@@ -425,7 +425,12 @@ class Jail:
     def _gone(self, error: Exception) -> Gone:
         """Why there is no answer; whatever it is, the jail is over."""
         if isinstance(error, TimeoutError):
-            self.kill("it did not stop when its time was over")
+            excess = ""
+            with suppress(
+                Exception
+            ):  # a watch that came too late on a busy machine
+                excess = self._excess()
+            self.kill(excess or "it did not stop when its time was over")
         elif isinstance(error, OSError):
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)
