@@ -425,10 +425,9 @@ class Jail:
     def _gone(self, error: Exception) -> Gone:
         """Why there is no answer; whatever it is, the jail is over."""
         if isinstance(error, TimeoutError):
+            # On a busy machine the watch may have come too late to say why.
             excess = ""
-            with suppress(
-                Exception
-            ):  # a watch that came too late on a busy machine
+            with suppress(Exception):
                 excess = self._excess()
             self.kill(excess or "it did not stop when its time was over")
         elif isinstance(error, OSError):
