@@ -208,11 +208,14 @@ class MultiHeadAttention(nn.Module):
         q, k, v = self.heads(x, positions)
         if cache is not None:
             k, v = cache.update(k, v, positions)  # (B, n_kv_heads, S, D)
+        out = self.mixed(q, k, v, mask)  # (B, H, T, D)
+        return self.dropout(self.output(out.transpose(1, 2).flatten(2)))
+
+    def mixed(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """What each head hears: its values, weighted."""
         n_shared = self.n_heads // self.n_kv_heads
         k, v = (part.repeat_interleave(n_shared, 1) for part in (k, v))
-        weights = self.weight_dropout(attention_weights(q, k, mask))
-        out = weights @ v  # (B, H, T, D)
-        return self.dropout(self.output(out.transpose(1, 2).flatten(2)))
+        return self.weight_dropout(attention_weights(q, k, mask)) @ v
 
 
 def check_heads(d_model: int, n_heads: int, n_kv_heads: int) -> None:
