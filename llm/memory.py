@@ -13,8 +13,7 @@ def check_memory(n_bytes: int, what: str, there: float | None = None) -> None:
     """Refuse what this machine could never hold, before it is begun.
 
     what: its name, and the sizes that make it so large; there: the memory of another
-    device, in bytes. Raises `ValueError` with
-    both amounts.
+    device, in bytes. Raises `ValueError` with both amounts.
     """
     there = total_memory() if there is None else there
     if n_bytes > there:

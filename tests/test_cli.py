@@ -31,6 +31,7 @@ from llm.evaluate import evaluate
 from llm.generate import generate, greedy
 from llm.tokenizers import load
 from llm.train import read_log
+from tests.command_line import call
 
 LINES = [
     f"The {animal} {verb} the {thing} on {day}, and nobody knows why – naïve?\n"
@@ -82,13 +83,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def run(trained):
     return Path(shutil.copytree(trained, "runs/book"))
-
-
-def call(capsys, *argv):
-    """Exit code, standard output, standard error."""
-    capsys.readouterr()
-    code = main([str(word) for word in argv])
-    return code, *capsys.readouterr()
 
 
 def snapshot():

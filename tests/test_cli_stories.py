@@ -22,6 +22,7 @@ from llm.oracle import surprises
 from llm.runs import HELD_OUT_SEED, TOKENIZER_STORIES
 from llm.tokenizers import END_OF_TEXT, BPETokenizer, load
 from llm.train import TrainConfig, read_log
+from tests.command_line import call
 
 SETTINGS = """
     --vocab-size 2560 --d-model 16 --n-layers 1 --n-heads 2 --batch-size 4 --steps 4
@@ -65,13 +66,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def run(trained):
     return Path(shutil.copytree(trained[0], "runs/stories"))
-
-
-def call(capsys, *argv):
-    """Exit code, standard output, standard error."""
-    capsys.readouterr()
-    code = main([str(word) for word in argv])
-    return code, *capsys.readouterr()
 
 
 def held_out(tokenizer, seed, count):

@@ -24,6 +24,7 @@ from llm.files import locked
 from llm.runs import BEGUN, KEPT, KEPT_IN_TRAINING, name_of, unused
 from llm.tokenizers import BPETokenizer, ByteTokenizer, load
 from llm.train import read_log
+from tests.command_line import call
 
 DIGITS = "".join(random.Random(0).choices("0123456789", k=400))
 SETTINGS = """
@@ -64,13 +65,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def run(trained):
     return Path(shutil.copytree(trained, "runs/digits"))
-
-
-def call(capsys, *argv):
-    """Exit code, standard output, standard error."""
-    capsys.readouterr()
-    code = main([str(word) for word in argv])
-    return code, *capsys.readouterr()
 
 
 def refused(capsys, *argv):
