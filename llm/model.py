@@ -268,10 +268,29 @@ def check_input(
         )
     if positions is not None:
         check_positions(positions, ids, limit)
+        if caches is None:
+            check_no_targets(positions, ids)
     elif caches is not None:
         raise ValueError(
             "caches need positions: say where the new tokens stand, after 5 others "
             "positions=torch.arange(5, 5 + T)"
+        )
+
+
+NO_TARGETS = "targets are no argument: write cross_entropy(model(ids), y)"
+
+
+def check_no_targets(positions: Tensor, ids: Tensor) -> None:
+    """Refuse targets that happen to rise, as those of ids in a row do.
+
+    Raises `ValueError` for (B, T) that are the ids moved by one.
+    """
+    if torch.compiler.is_compiling() or positions.dim() != 2 or ids.shape[1] == 1:
+        return
+    begins_late = bool(positions[:, 0].any())
+    if begins_late and torch.equal(positions[:, :-1], ids[:, 1:]):
+        raise ValueError(
+            f"the positions are the ids, moved by one like targets; {NO_TARGETS}"
         )
 
 
@@ -281,7 +300,7 @@ def check_positions(positions: Tensor, ids: Tensor, context_length: int) -> None
     Raises `ValueError` unless they are integers (T,) or (B, T) that rise, below
     `context_length`.
     """
-    elsewhere = "; targets are no argument: write cross_entropy(model(ids), y)"
+    elsewhere = f"; {NO_TARGETS}"
     if positions.is_floating_point() or positions.dtype == torch.bool:
         raise ValueError(
             f"positions are integers, not {positions.dtype}{elsewhere}"

@@ -295,6 +295,10 @@ IDS = torch.tensor([[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]])
 TARGETS = torch.tensor([[1, 4, 1, 5, 9], [2, 6, 5, 3, 5]])
 MISREAD = {
     "targets": ((IDS, TARGETS), "4 is followed by 1; targets are no argument"),
+    "targets, rising": (
+        (IDS[:, :1] + torch.arange(4), IDS[:, :1] + 1 + torch.arange(4)),
+        "the ids, moved by one like targets; targets are no argument",
+    ),
     "targets, negative": (
         (IDS, torch.full((2, 5), -100)),
         "-100 is followed by -100; targets are no argument",

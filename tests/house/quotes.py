@@ -126,6 +126,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "GPT": 13,
         "visible": 13,
         "check_input": None,
+        "check_no_targets": None,
         "check_positions": None,
         "initialise": 13,
         "gpt2": 13,
