@@ -304,7 +304,7 @@ def test_the_oracle_says_its_law_or_why_it_has_none(made):
         [made[3].special_tokens[END_OF_TEXT], *made[3].encode(words[0])]
     )
     assert said(words[0]).startswith("The oracle expects next: ")
-    assert said(words[0]).count("%") == min(len(law.law()), machines.SHOWN)
+    assert said(words[0]).count("%") == min(len(law.distribution()), machines.SHOWN)
     assert "begin at the beginning" in said("")
     assert "no law" in said("Hello <b>") and "position 0" in said("Hello <b>")
     longer = " ".join(words[:3])

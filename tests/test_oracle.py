@@ -144,7 +144,9 @@ def test_next_token_against_all_stories(kind):
         expected = law_by_force(
             rows, lambda row, p=prefix: row[: len(p)] == p, lambda row, n=n: row[n]
         )
-        assert truth.after(prefix).law() == pytest.approx(expected, abs=1e-9)
+        assert truth.after(prefix).distribution() == pytest.approx(
+            expected, abs=1e-9
+        )
 
 
 # --- The whole world --------------------------------------------------------------
@@ -214,7 +216,7 @@ def test_tokens_that_may_follow_sum_to_one_and_agree_with_the_text(kind):
     for text in TEXTS[:6]:
         ids = tokenizer.encode(text + END_OF_TEXT, allowed_special=[END_OF_TEXT])
         for place in range(0, len(ids), 7):
-            law = truth.after(ids[:place]).law()
+            law = truth.after(ids[:place]).distribution()
             assert sum(law.values()) == pytest.approx(1, abs=1e-12)
             assert law[ids[place]] > 0
         assert truth.log_prob(ids) == pytest.approx(log_prob(text), abs=1e-9)
@@ -349,8 +351,10 @@ def test_a_new_story_begins_behind_the_end_mark():
     truth = Oracle(tokenizer)
     end = tokenizer.special_tokens[END_OF_TEXT]
     ids = [*tokenizer.encode(TEXTS[0]), end]
-    assert truth.after(ids).law() == pytest.approx(truth.after([end]).law())
-    assert truth.after(ids[:-1]).law() == {end: 1.0}
+    assert truth.after(ids).distribution() == pytest.approx(
+        truth.after([end]).distribution()
+    )
+    assert truth.after(ids[:-1]).distribution() == {end: 1.0}
 
 
 def test_stories_drawn_from_the_oracle_are_grammatical():
@@ -361,7 +365,7 @@ def test_stories_drawn_from_the_oracle_are_grammatical():
     for _ in range(5):
         ids, state = [], truth.after([])
         while not ids or ids[-1] != end:
-            law = state.law()
+            law = state.distribution()
             ids.append(rng.choices(list(law), list(law.values()))[0])
             state = state.step(ids[-1])
         parse(tokenizer.decode(ids[:-1]))
@@ -416,7 +420,7 @@ def test_it_remembers_so_much_and_no_more(monkeypatch):
     tokenizer = KINDS["characters"]
     x, _ = whole([text[:60] for text in TEXTS[:6]], tokenizer)
     wanted = Oracle(tokenizer)(x)
-    monkeypatch.setattr(oracle, "MOST_STATES", 30)
+    monkeypatch.setattr(oracle.tokens, "MOST_STATES", 30)
     forgetful = Oracle(tokenizer)
     assert torch.equal(forgetful(x), wanted)
     assert forgetful.n_states <= 30 + x.shape[1]

@@ -67,7 +67,9 @@ def three_machines(
         )
     ids = [end, *told[0]["ids"], end]
     laws = [law_after(m, ids[: read + 1]) for m in (table, window, transformer)]
-    truth = as_tensor(oracle.after(ids[: read + 1]).law(), tokenizer.vocab_size)
+    truth = as_tensor(
+        oracle.after(ids[: read + 1]).distribution(), tokenizer.vocab_size
+    )
     state = {
         "tokens": spelled(tokenizer),
         "end": end,
@@ -118,7 +120,7 @@ def read_story(oracle: Oracle, text: str, end: int, room: int) -> dict[str, Any]
     ids = oracle.tokenizer.encode(text)
     name = " ".join(text.split()[:4]).rstrip(",") + " …"
     states = [oracle.after([end, *ids[:n]]) for n in range(len(ids) + 1)]
-    if None in states or end not in states[-1].law():
+    if None in states or end not in states[-1].distribution():
         raise ValueError(
             f"{name!r} is no whole story: take one of llm.corpora.story"
         )
@@ -128,7 +130,7 @@ def read_story(oracle: Oracle, text: str, end: int, room: int) -> dict[str, Any]
             f"room for {room}: take a shorter one"
         )
     ranked = [
-        sorted(s.law().items(), key=lambda pair: (-pair[1], pair[0]))
+        sorted(s.distribution().items(), key=lambda pair: (-pair[1], pair[0]))
         for s in states
     ]
     laws = [[number for pair in law for number in pair] for law in ranked]
@@ -444,7 +446,7 @@ def said_by_oracle(oracle: Oracle, text: str) -> str:
     end = tokenizer.special_tokens[END_OF_TEXT]
     if not text:
         return "Nothing is written yet, so the three begin at the beginning. " + (
-            law_in_words(oracle.after([end]).law(), tokenizer)
+            law_in_words(oracle.after([end]).distribution(), tokenizer)
         )
     try:
         start(end=END_OF_TEXT).read(text)
@@ -458,7 +460,7 @@ def said_by_oracle(oracle: Oracle, text: str) -> str:
             "A story may begin like this, but not with these tokens: the text breaks "
             "off inside a word. End it with a whole word, and the oracle has a law."
         )
-    return law_in_words(state.law(), tokenizer)
+    return law_in_words(state.distribution(), tokenizer)
 
 
 def law_in_words(law: dict[int, float], tokenizer: Tokenizer) -> str:
