@@ -32,6 +32,7 @@ FONT_FILES = [
 WEB_ONLY = {"genindex", "bibliography"}  # LaTeX makes its own
 # What begins in place of a part.
 MATTER = {"Appendices": r"\bkappendices", "Reference": r"\bkreference"}
+LINE, SHORT = 70, 24  # characters: of a table on one line, of a cell not to wrap
 INVISIBLE = {0x200D, 0xFE0F}  # joiner and emoji selector: nothing to print
 
 
@@ -212,6 +213,42 @@ class PrintBoxes(SphinxPostTransform):
         return self.env.docname
 
 
+class PrintTables(SphinxPostTransform):
+    """Set the columns of numbers to the right, and wrap only the long texts.
+
+    Sphinx sets all columns alike; whether numbers stand in one is known from
+    Markdown, where the rule under the header says so.
+    """
+
+    default_priority = 198
+
+    def run(self, **options) -> None:
+        for table in list(self.document.findall(nodes.table)):
+            if spec := column_spec(table):
+                place = table.parent.index(table)
+                table.parent.insert(place, addnodes.tabular_col_spec(spec=spec))
+
+
+def column_spec(table: nodes.table) -> str:
+    """The columns as LaTeX has them, r, l, or L for what may be wrapped; "" where
+    Markdown did not say where they stand."""
+    rows = [row.children for row in table.findall(nodes.row)]
+    if not all({"text-left", "text-right"} & set(e["classes"]) for e in rows[0]):
+        return ""
+    sizes = [
+        max(len(e.astext()) for e in column) for column in zip(*rows, strict=False)
+    ]
+    fits = sum(sizes) <= LINE
+    return "".join(
+        "r"
+        if "text-right" in entry["classes"]
+        else "l"
+        if fits or n <= SHORT
+        else "L"
+        for entry, n in zip(rows[0], sizes, strict=True)
+    )
+
+
 class PrintStructure(SphinxPostTransform):
     """Preface, parts and chapters under their own numbers, back matter."""
 
@@ -275,7 +312,7 @@ def prepare(app: Sphinx) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in FONT_FILES:
         shutil.copy(fonts / name, out / name)
-    for transform in (PrintGlyphs, PrintBoxes, PrintStructure):
+    for transform in (PrintGlyphs, PrintBoxes, PrintTables, PrintStructure):
         app.add_post_transform(transform)
 
 

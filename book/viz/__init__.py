@@ -6,7 +6,9 @@ Computed data comes in, a picture comes out.
 from book.viz.machines import machines_panel, three_machines
 from book.viz.page import Bundle, interactive, panel, passage, tokens
 from book.viz.plots import heatmap
+from book.viz.said import predict
 from book.viz.style import setup
+from book.viz.tables import table
 from llm.curve import curve
 from llm.style import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILLION
 
@@ -24,7 +26,9 @@ __all__ = [
     "machines_panel",
     "panel",
     "passage",
+    "predict",
     "setup",
+    "table",
     "three_machines",
     "tokens",
 ]
