@@ -6,7 +6,7 @@ Computed data comes in, a picture comes out.
 from book.viz.machines import machines_panel, three_machines
 from book.viz.page import Bundle, interactive, panel, passage, tokens
 from book.viz.plots import heatmap
-from book.viz.said import predict
+from book.viz.said import predict, with_prediction
 from book.viz.style import setup
 from book.viz.tables import table
 from llm.curve import curve
@@ -31,4 +31,5 @@ __all__ = [
     "table",
     "three_machines",
     "tokens",
+    "with_prediction",
 ]

@@ -7,7 +7,7 @@ The bones, in this order; only the steps are free in their wording and number:
     # Title                   and in the same cell the promise, in one line:
                               After this chapter you can … · needs … ·
                               20 minutes to read · 30 seconds to run
-    ## The question           a puzzle; the word "predict" stands in it
+    ## The question           a puzzle, and a box {predict} (_ext/book_predict.py)
     ## Goals                  a list of three to five verbs
     ## Setup                  imports, and `viz.setup(…)` for seed and style
     ## Averaging the past forgets the order
@@ -240,8 +240,9 @@ def contents(notebook: Notebook) -> list[str]:
     tests: dict[str, tuple[str, Callable[[list[Cell]], bool]]] = {
         "The question": (
             "asks the reader to predict",
-            lambda cells: bool(
-                re.search(r"\bpredict", words(cells), re.IGNORECASE)
+            lambda cells: any(
+                re.search(r"\{predict\}|\bpredict", cell.source, re.IGNORECASE)
+                for cell in cells
             ),
         ),
         "Goals": (
