@@ -20,6 +20,7 @@ import torch
 from book import viz
 from book.viz import diagrams, machines, page, plots
 from book.viz.plots import visible
+from book.viz.style import show_readably
 from llm import style
 from tests.hostile import FRAGMENTS
 
@@ -332,3 +333,59 @@ def test_importing_the_package_does_not_import_ipython_or_widgets():
         [sys.executable, "-c", code], capture_output=True, text=True
     )
     assert run.stdout.strip() == "set()", run.stderr
+
+
+@pytest.fixture
+def shell(settings):
+    """IPython as a notebook has it after `setup`."""
+    InteractiveShell = pytest.importorskip("IPython").InteractiveShell
+    shell = InteractiveShell()
+    show_readably(shell)
+    return lambda value: shell.display_formatter.format(value)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1 / 3, "0.3333"),
+        (
+            {"a": 2.0794415416798357, "b": [1.0, -1e-9]},
+            "{'a': 2.079, 'b': [1.0, -1e-09]}",
+        ),
+        (np.float64(0.06616123020648956), "0.06616"),
+        (
+            [math.inf, math.nan, 119743.24, 4194304.5],
+            "[inf, nan, 119743.2, 4.194e+06]",
+        ),
+        (True, "True"),
+        (36028797018963968, "36028797018963968"),
+    ],
+)
+def test_a_notebook_shows_floats_with_four_digits(shell, value, shown):
+    assert shell(value)["text/plain"] == shown
+
+
+def test_a_notebook_shows_a_long_text_as_a_passage_and_a_short_one_as_python(shell):
+    assert shell("a\nb") == {"text/plain": r"'a\nb'"}
+    story = "<b> once upon a time\n" + "there was a toy train " * 9
+    forms = shell(story)
+    assert forms["text/html"].startswith(
+        "<blockquote><p>&lt;b&gt; once upon a time<br>"
+    )
+    assert max(map(len, forms["text/plain"].splitlines())) <= 76
+    assert forms["text/plain"].split() == story.split()
+    assert shell([story]) == {"text/plain": repr([story])}
+
+
+def test_a_passage_keeps_its_lines():
+    data = viz.passage("one\n" + "two " * 30).data
+    assert data["text/plain"].splitlines()[0] == "one"
+    assert data["text/html"].count("<br>") == 1
+    assert data["text/markdown"].startswith("> one\\\n> two")
+
+
+def test_many_tokens_stand_on_lines_that_can_be_read():
+    pieces = [" word", "\n", "x" * 90] * 30
+    lines = viz.tokens(pieces).data["text/plain"].splitlines()
+    assert max(map(len, lines)) <= 91
+    assert "".join(lines).split("|") == [visible(piece) for piece in pieces]

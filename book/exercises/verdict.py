@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from book.bundle import html_prose, markdown_prose, wrapped
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -17,8 +19,22 @@ class Verdict:
     def __bool__(self) -> bool:
         return self.passed
 
+    @property
+    def mark(self) -> str:
+        return "✓" if self.passed else "✗"
+
     def __repr__(self) -> str:
-        return f"{'✓' if self.passed else '✗'} {self.message}"
+        """Readable to its last word: long lines are broken between words."""
+        return wrapped(f"{self.mark} {self.message}", "  ")
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        kind = "llm-passed" if self.passed else "llm-not-yet"
+        said = html_prose(self.message).replace("\n", "<br>")
+        return {
+            "text/html": f'<p class="llm-verdict {kind}">{self.mark} {said}</p>',
+            "text/markdown": f"{self.mark} {markdown_prose(self.message)}",
+            "text/plain": repr(self),
+        }
 
 
 class Wrong(Exception):

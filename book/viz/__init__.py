@@ -3,8 +3,9 @@
 Computed data comes in, a picture comes out.
 """
 
+from book.bundle import Bundle
 from book.viz.machines import machines_panel, three_machines
-from book.viz.page import Bundle, interactive, panel, passage, tokens
+from book.viz.page import interactive, panel, passage, tokens
 from book.viz.plots import heatmap
 from book.viz.said import predict, with_prediction
 from book.viz.style import setup

@@ -1,8 +1,4 @@
-"""What a page shows besides plots: tokens, interactive figures, panels.
-
-A notebook is read in four places: in JupyterLab, on the site, on paper and as text.
-Each of these takes from one bundle the form that it can show.
-"""
+"""What a page shows besides plots: tokens, texts, interactive figures, panels."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import html
 import io
 import json
 import re
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +15,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from book.bundle import WIDTH, Bundle, escaped, wrapped
 from book.viz.plots import visible
 
 JS = Path(__file__).parent / "js"
@@ -27,22 +23,6 @@ SHADES = ["#CFE3F1", "#F9DDC8", "#D3ECE4", "#F4E3EC"]  # pale forms of the palet
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STRIP = "font-family:monospace;line-height:1.9"
 PNG_DPI = 200  # twice the size at which it is shown
-
-
-class Bundle:
-    """One thing to look at, in several forms: the value of a cell that ends in it.
-
-    data: MIME type -> content; metadata: MIME type -> what to know for showing it.
-    """
-
-    def __init__(
-        self, data: dict[str, Any], metadata: dict[str, Any] | None = None
-    ):
-        self.data = data
-        self.metadata = metadata or {}
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        return self.data, self.metadata
 
 
 def tokens(pieces: Sequence[str]) -> Bundle:
@@ -62,24 +42,38 @@ def tokens(pieces: Sequence[str]) -> Bundle:
         {
             "text/html": f'<div style="{STRIP}">{boxes}</div>',
             "text/markdown": " ".join(map(code_span, shown)),
-            "text/plain": "|".join(shown),
+            "text/plain": "\n".join(joined(shown)),
         }
     )
+
+
+def joined(pieces: Sequence[str]) -> list[str]:
+    """The pieces with | between them, on lines of `WIDTH` where they fit."""
+    lines = [""]
+    for i, piece in enumerate(pieces):
+        bar = "|" if i else ""
+        if lines[-1] and len(lines[-1]) + len(bar + piece) > WIDTH:
+            lines.append("")
+        lines[-1] += bar + piece
+    return lines
 
 
 def passage(text: str) -> Bundle:
     """Show a text as a quotation, its lines broken to the width of the page.
 
+    A long text that a cell ends in is shown so by itself (`setup`).
+
     >>> print(passage("word " * 20).data["text/plain"])
     word word word word word word word word word word word word word word word
     word word word word word
     """
-    plain = re.sub(r"([\\`*_\[\]<>#$])", r"\\\1", text)
+    lines = text.strip("\n").splitlines() or [""]
     return Bundle(
         {
-            "text/html": f"<blockquote><p>{html.escape(text)}</p></blockquote>",
-            "text/markdown": f"> {plain}",
-            "text/plain": textwrap.fill(text, 76),
+            "text/html": f"<blockquote><p>{'<br>'.join(map(html.escape, lines))}"
+            "</p></blockquote>",
+            "text/markdown": "\\\n".join(f"> {escaped(x)}" for x in lines),
+            "text/plain": wrapped("\n".join(lines)),
         }
     )
 

@@ -16,7 +16,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
-from book.viz.page import Bundle, Picture
+from book.bundle import Bundle
+from book.viz.page import Picture
 from llm.style import PURPLE
 
 BLANK = "_____"  # where nothing was said: room for a pencil

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from book.viz.page import Bundle
+from book.bundle import Bundle, escaped
 from book.viz.said import Said
 
 WIDTH = 80  # characters of a line of text/plain
@@ -377,11 +377,6 @@ def style_of(column: Column) -> str:
     """Where the texts of a column stand; in the element, for pages without our CSS."""
     style = NUMBER if column.numbers or column.kind == "you said" else TEXT
     return f"{style};border-left:{FLOOR}" if column.kind == "floor" else style
-
-
-def escaped(text: str) -> str:
-    """The text for Markdown, which shall see no sign of its own in it."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def fitting(widths: list[int], right: list[bool]) -> list[int]:

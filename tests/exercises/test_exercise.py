@@ -4,6 +4,7 @@ import torch
 
 from book.exercises import exercise
 from book.exercises.answers import Mask, Numbers, Pairs, Rows, Values, distinct
+from book.exercises.verdict import Verdict
 
 
 def doubling():
@@ -161,3 +162,25 @@ def test_inputs_are_fresh_at_every_check_and_the_same_in_every_session():
     assert not torch.equal(first, second)
     assert torch.equal(seen[6], first)
     assert torch.equal(seen[9], second)
+
+
+HINT = "stopped with `view(<x>)`: *this* has $no$ end, " * 5 + "and here it is"
+
+
+def test_a_verdict_can_be_read_to_its_last_word_everywhere():
+    verdict = Verdict(False, HINT)
+    lines = repr(verdict).splitlines()
+    assert lines[0].startswith("✗ stopped") and lines[1].startswith("  ")
+    assert max(map(len, lines)) <= 76
+    assert repr(verdict).split() == f"✗ {HINT}".split()
+    forms = verdict._repr_mimebundle_()
+    assert forms["text/plain"] == repr(verdict)
+    assert "<code>view(&lt;x&gt;)</code>: *this*" in forms["text/html"]
+    assert r"`view(<x>)`\: \*this\* has \$no\$" in forms["text/markdown"]
+
+
+def test_a_verdict_of_several_lines_keeps_them():
+    assert repr(Verdict(True, "one\ntwo")).splitlines() == ["✓ one", "two"]
+    assert (
+        "one<br>two" in Verdict(True, "one\ntwo")._repr_mimebundle_()["text/html"]
+    )
