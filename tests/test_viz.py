@@ -89,6 +89,17 @@ def test_heatmap_shows_the_weights_and_names_rows_and_columns():
     }
 
 
+@pytest.mark.parametrize("columns", [2, 9, 41])
+def test_heatmap_of_one_row_has_room_for_its_names(settings, columns):
+    names = [f"price {n}" for n in range(columns)]
+    viz.setup()
+    ax = viz.heatmap(torch.rand(1, columns), ["item 3?"], names)
+    ax.set_title("it answers: 5")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax.figure.savefig(io.BytesIO())
+
+
 def test_heatmap_takes_a_map_around_zero_for_signed_numbers_only():
     signed = viz.heatmap(torch.tensor([[1.0, -3.0]]), ["a"], ["b", "c"]).images[0]
     assert (signed.get_cmap().name, signed.get_clim()) == ("PuOr", (-3.0, 3.0))

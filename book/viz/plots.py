@@ -63,7 +63,8 @@ def heatmap(
             f"tokens and {len(column_tokens)} column tokens; give a (T, S) table of "
             "at least one number"
         )
-    ax = ax or plt.subplots(figsize=table_size(*table.shape))[1]
+    size = table_size(*table.shape, below=turned_height(column_tokens))
+    ax = ax or plt.subplots(figsize=size)[1]
     table = np.ma.masked_invalid(table)
     limit = limit or float(np.ma.filled(abs(table).max(), 0)) or 1.0
     signed = bool((table < 0).any())
@@ -89,10 +90,24 @@ def as_array(values: Tensor | np.ndarray) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
-def table_size(rows: int, columns: int) -> tuple[float, float]:
-    """Inches for a table: square cells, at most as wide as a printed page."""
+def table_size(rows: int, columns: int, below: float = 0) -> tuple[float, float]:
+    """Inches for a table: square cells, at most as wide as a printed page.
+
+    below: the height of the names of the columns.
+    """
     cell = min(0.5, 4.0 / max(columns, 1))
-    return 1.4 + cell * columns, 0.9 + cell * rows
+    return 1.4 + cell * columns, 0.9 + below + max(cell * rows, 0.25)
+
+
+def is_turned(columns: Sequence[str]) -> bool:
+    """Whether the names of the columns are too long to stand side by side."""
+    return max(map(len, columns), default=0) > 3
+
+
+def turned_height(columns: Sequence[str]) -> float:
+    """Inches that the names of the columns take, if they are turned."""
+    longest = max(map(len, map(visible, columns)), default=0)
+    return 0.075 * longest if is_turned(columns) else 0
 
 
 def hatch_missing(ax: Axes, missing: np.ndarray) -> None:
@@ -128,7 +143,7 @@ def write_numbers(ax: Axes, table: np.ma.MaskedArray, image: Any) -> None:
 def name_ticks(ax: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Put the tokens at the edges of the table, and no grid inside."""
     rows, columns = (list(map(visible, tokens)) for tokens in (rows, columns))
-    turned = 90 if max(map(len, columns), default=0) > 3 else 0
+    turned = 90 if is_turned(columns) else 0
     ax.set_xticks(range(len(columns)), columns, rotation=turned, **AS_WRITTEN)
     ax.set_yticks(range(len(rows)), rows, **AS_WRITTEN)
     ax.tick_params(length=0)
