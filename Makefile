@@ -1,6 +1,6 @@
 # make book       the site:   _build/html/index.html
 # make test       ruff, the unit tests, the tests of the house, every notebook
-# make lab        JupyterLab on the chapters
+# make lab        JupyterLab on the workbook, your own copy of the chapters
 # make pdf        the printed book: _build/llm-from-scratch.pdf (needs TeX)
 # make grade      grade what was collected: make grade ASSIGNMENT=ps3 JOBS=2
 # make bench      our speed beside that of others; TEXT=file.txt on your own text
@@ -10,6 +10,7 @@
 #
 # Each target sets up .venv by itself. Variables:
 #   PYTHON=python3.12   the Python to use, 3.11 or later
+#   LAB=--no-browser    what JupyterLab is to be told
 #   JOBS=2              how many tests, or submissions, at a time
 #   TORCH_INDEX=https://download.pytorch.org/whl/cpu
 #                       on Linux without an NVIDIA GPU: PyTorch without CUDA, which
@@ -20,6 +21,7 @@ TORCH_INDEX ?=
 TEXT        ?=
 JOBS        ?= 2
 ASSIGNMENT  ?=
+LAB         ?=
 BIN         := $(VENV)/bin
 PIP         := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
@@ -38,7 +40,7 @@ test: $(VENV)/.done
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore=tests/browser
 
 lab: $(VENV)/.done
-	$(BIN)/jupyter lab
+	$(BIN)/python tools/make_workbook.py --lab $(LAB)
 
 pdf: $(VENV)/.done
 	$(BIN)/python tools/build_pdf.py

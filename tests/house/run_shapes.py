@@ -31,8 +31,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from book.workbook.needs import Needs
 from tests.house import quotes
-from tests.house.needs import Needs
 from tests.house.notebooks import ROOT, modules, read
 from tests.house.shapes import AllReached, Recorder, instrument
 
@@ -147,7 +147,7 @@ class Chapter:
         notebook = read(path)
         self.name, self.recorder = path.name, recorder
         self.cells = [c for c in notebook.code if not SKIPPED & c.tags and c.tree()]
-        self.needs = Needs(self.cells)
+        self.needs = Needs(cell.tree() for cell in self.cells)
         self.code: list[CodeType] = []
         self.home: dict[int, int] = {}  # claim -> cell
         for i, cell in enumerate(self.cells):

@@ -1,6 +1,7 @@
 """Which cells of a notebook must run so that another one can.
 
-By names alone: a cell needs the cells that last made, or changed, what it reads.
+By names alone: a cell needs the cells that last made, or changed, what it reads. A
+cell is given as its syntax tree, or as None where it is not Python.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import symtable
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.house.notebooks import Cell, Definition
-
+Tree = ast.Module | None
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _ALWAYS = set(dir(builtins)) | {"display", "get_ipython"}
 
 
@@ -33,10 +34,9 @@ class Names:
     inside: dict[str, set[str]] = field(default_factory=dict)
 
 
-def names_of(cell: Cell) -> Names:
-    """What the cell reads before it makes it itself, and what it makes."""
+def names_of(tree: Tree) -> Names:
+    """What a cell reads before it makes it itself, and what it makes."""
     names = Names()
-    tree = cell.tree()
     for statement in tree.body if tree else ():
         _add_statement(names, statement)
     return names
@@ -99,7 +99,7 @@ def _root(node: ast.expr) -> str:
 class Needs:
     """The needs of all cells of a notebook, by their place in the list."""
 
-    def __init__(self, cells: list[Cell]) -> None:
+    def __init__(self, cells: Iterable[Tree]) -> None:
         self.names = [names_of(cell) for cell in cells]
         modules = set().union(*(names.imported for names in self.names))
         for names in self.names:
