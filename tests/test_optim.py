@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from llm.model import GPTConfig, build
-from llm.optim import clip_gradients, parameter_groups, warmup_cosine
+from llm.optim import (
+    SGD,
+    Adam,
+    AdamW,
+    Muon,
+    clip_gradients,
+    muon_groups,
+    orthogonalised,
+    parameter_groups,
+    warmup_cosine,
+    warmup_stable_decay,
+)
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
@@ -89,3 +100,160 @@ def test_clipping_shortens_all_gradients_alike_and_only_long_ones(length, max_no
     clipped = torch.cat([p.grad.flatten() for p in parameters])
     expected = direction * min(length, max_norm)
     torch.testing.assert_close(clipped, expected, rtol=1e-4, atol=1e-6)
+
+
+# Optimizers ----------------------------------------------------------------------------
+
+
+def matrices(seed=0):
+    """A matrix wide, one tall, and a vector, in float64."""
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        torch.randn(
+            *shape, generator=generator, dtype=torch.float64
+        ).requires_grad_()
+        for shape in ((3, 5), (6, 2), (4,))
+    ]
+
+
+def travelled(optimizer, parameters, n_steps=100):
+    """Where an optimizer takes the parameters on a bowl with steep and flat sides."""
+    generator = torch.Generator().manual_seed(7)
+    for _ in range(n_steps):
+        optimizer.zero_grad()
+        loss = 0.0
+        for p in parameters:
+            steep = torch.logspace(-2, 1, p.numel(), dtype=p.dtype).view_as(p)
+            noise = torch.randn(p.shape, generator=generator, dtype=p.dtype)
+            loss = loss + (steep * (p - 1) ** 2).sum() + 0.1 * (noise * p).sum()
+        loss.backward()
+        optimizer.step()
+    return [p.detach() for p in parameters]
+
+
+PAIRS = {
+    "SGD": (SGD, torch.optim.SGD, dict(lr=0.02)),
+    "momentum": (SGD, torch.optim.SGD, dict(lr=0.005, momentum=0.9)),
+    "Adam": (Adam, torch.optim.Adam, dict(lr=0.03, betas=(0.8, 0.95), eps=1e-6)),
+    "AdamW": (AdamW, torch.optim.AdamW, dict(lr=0.03, weight_decay=0.2)),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_an_optimizer_goes_where_pytorchs_goes(name):
+    ours, theirs, settings = PAIRS[name]
+    mine, other = matrices(), matrices()
+    found = travelled(ours(mine, **settings), mine)
+    expected = travelled(theirs(other, **settings), other)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    assert not torch.allclose(found[0], matrices()[0])
+
+
+def test_muon_goes_where_pytorchs_goes(monkeypatch):
+    mine, other = matrices()[:2], matrices()[:2]
+    group = {"params": mine, "orthogonal": True}
+    found = travelled(Muon([group], lr=0.02, weight_decay=0.2), mine)
+    # Theirs computes in bfloat16, which rounds to three digits.
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    theirs = torch.optim.Muon(
+        other, lr=0.02, weight_decay=0.2, adjust_lr_fn="match_rms_adamw"
+    )
+    expected = travelled(theirs, other)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_muon_is_adamw_where_nothing_is_orthogonal():
+    mine, other = matrices(), matrices()
+    found = travelled(Muon(mine, lr=0.03, weight_decay=0.2), mine)
+    expected = travelled(AdamW(other, lr=0.03, weight_decay=0.2), other)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (5, 40), (40, 5)])
+def test_the_singular_values_come_to_about_one_and_the_directions_stay(shape):
+    generator = torch.Generator().manual_seed(3)
+    matrix = 100 * torch.randn(*shape, generator=generator, dtype=torch.float64)
+    u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+    found = u.mT @ orthogonalised(matrix) @ v.mT  # diagonal if directions stay
+    values = found.diagonal()
+    torch.testing.assert_close(found, torch.diag(values), rtol=0, atol=1e-9)
+    large = s > s.max() / 100  # the least may need more steps
+    assert (values[large] > 0.5).all() and (values < 1.3).all()
+    assert not orthogonalised(torch.zeros(shape)).any()
+
+
+def test_an_optimizer_goes_on_from_its_state():
+    for kind, options in (
+        (SGD, dict(lr=0.005, momentum=0.9)),
+        (AdamW, dict(lr=0.03)),
+    ):
+        mine, other = matrices(), matrices()
+        optimizer = kind(mine, **options)
+        travelled(optimizer, mine, 10)
+        for p, q in zip(other, mine, strict=True):
+            p.data = q.detach().clone()
+        again = kind(other, **options)
+        again.load_state_dict(optimizer.state_dict())
+        torch.testing.assert_close(
+            travelled(again, other, 5), travelled(optimizer, mine, 5)
+        )
+
+
+def test_what_has_no_gradient_stays():
+    parameters = matrices()
+    before = [p.detach().clone() for p in parameters]
+    AdamW(parameters, lr=1.0, weight_decay=0.5).step()
+    assert all(torch.equal(p, q) for p, q in zip(parameters, before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (SGD, dict(lr=-1), "lr=-1 must be a number from 0"),
+        (SGD, dict(lr=float("nan")), "lr=nan must be"),
+        (
+            SGD,
+            dict(lr=1, momentum=1.0),
+            "momentum=1.0 must be at least 0 and below 1",
+        ),
+        (Adam, dict(betas=(0.9, 1.1)), r"betas\[1\]=1.1 must be"),
+        (
+            AdamW,
+            dict(weight_decay=-0.1),
+            "weight_decay=-0.1 must be a number from 0",
+        ),
+    ],
+)
+def test_settings_out_of_range_are_refused(kind, settings, message):
+    with pytest.raises(ValueError, match=message):
+        kind(matrices(), **settings)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_hidden_matrices_are_those_of_the_blocks(architecture):
+    model = build(
+        GPTConfig(vocab_size=11, d_model=8, n_heads=2, architecture=architecture)
+    )
+    names = {p: name for name, p in model.named_parameters()}
+    groups = muon_groups(model, 0.1)
+    hidden = {names[p] for g in groups if g["orthogonal"] for p in g["params"]}
+    assert hidden == {
+        name
+        for name, p in model.named_parameters()
+        if name.startswith("blocks") and p.dim() == 2
+    }
+    assert sorted(n for g in groups for n in map(names.get, g["params"])) == sorted(
+        names.values()
+    )
+    assert {g["weight_decay"] for g in groups if g["orthogonal"]} == {0.1}
+
+
+def test_the_level_schedule_rises_stays_and_falls():
+    options = dict(
+        peak=2.0, minimum=0.5, warmup_steps=10, decay_steps=20, n_steps=100
+    )
+    found = [warmup_stable_decay(step, **options) for step in range(100)]
+    assert found[:11] == pytest.approx([2 * (i + 1) / 11 for i in range(11)])
+    assert set(found[10:81]) == {2.0}
+    assert found[80:] == pytest.approx([2 - 1.5 * i / 20 for i in range(20)])
+    assert warmup_stable_decay(100, **options) == 0.5

@@ -143,7 +143,13 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "cross_entropy": 13,
     },
     "count": 13,
-    "optim": {"parameter_groups": 14, "warmup_cosine": 15, "clip_gradients": 15},
+    "optim": {
+        "warmup_cosine": 15,
+        "warmup_stable_decay": 15,
+        "clip_gradients": 15,
+        "check_settings": None,
+        "*": 14,
+    },
     "train": {
         "TrainConfig": 15,
         "train": 15,
