@@ -14,6 +14,10 @@ from typing import Any
 WIDTH = 76  # characters of a line of text/plain
 CODE = re.compile(r"`([^`\n]+)`")
 
+# What has a meaning in Markdown: anywhere; inside of an address; where a line begins.
+SIGNS = re.compile(r"([\\`*_\[\]<>#$|~{}&^!@]|(?<=[A-Za-z])[.:](?=[A-Za-z/]))")
+OPENINGS = re.compile(r"^\s*(?:[-+%:(=]|\d+[.)](?=\s|$))", re.M)
+
 
 class Bundle:
     """One thing to look at, in several forms: the value of a cell that ends in it.
@@ -42,10 +46,13 @@ def wrapped(text: str, indent: str = "") -> str:
 def escaped(text: str) -> str:
     """The text for Markdown, which shall see no sign of its own in it.
 
-    >>> escaped("a_b, $c$")
-    'a\\\\_b\\\\, \\\\$c\\\\$'
+    Numbers stay as they are, so that they can be compared.
+
+    >>> escaped("a_b, $c$ for 1.5, see a.org"), escaped("1. one")
+    ('a\\\\_b, \\\\$c\\\\$ for 1.5, see a\\\\.org', '1\\\\. one')
     """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+    text = SIGNS.sub(r"\\\1", text)
+    return OPENINGS.sub(lambda found: found[0][:-1] + "\\" + found[0][-1], text)
 
 
 def markdown_prose(text: str) -> str:

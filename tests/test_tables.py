@@ -9,7 +9,8 @@ import pytest
 import torch
 from markdown_it import MarkdownIt
 
-from book import viz
+from book import bundle, viz
+from book.bundle import escaped
 from book.viz import said, tables
 from tests.hostile import FRAGMENTS
 
@@ -43,6 +44,7 @@ def cells(html):
 
 def test_examples_in_docstrings_are_true():
     assert doctest.testmod(tables).failed == 0
+    assert doctest.testmod(bundle).failed == 0
     assert doctest.testmod(said).failed == 0
 
 
@@ -238,3 +240,27 @@ def test_a_name_that_the_table_has_not_is_refused(named, words):
 def test_a_row_of_its_own_needs_rows_with_names():
     with pytest.raises(ValueError, match="needs rows with names"):
         viz.table([[1.0]], ["x"], floor=0.5)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["- a", "+ a", "1. a", "2) a", "% a", ":::note", "(a)=", "===", "# a", "> a",
+     "a\\", "[a](b)", "![a](b)", "<b>", "a_b_ *c*", "~~a~~", "{sub}`a`", "$a$", "&lt;",
+     "| a |", "-1.5 and 2.25", *FRAGMENTS],
+)  # fmt: skip
+def test_markdown_sees_nothing_of_its_own_in_a_text(line):
+    """Each line of a passage is one paragraph of plain text."""
+    line = " ".join(line.replace("\0", "?").split()) or "x"
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(f"> {escaped(line)}")
+    kinds = ["blockquote_open", "paragraph_open", "inline"]
+    assert [token.type for token in tokens][:3] == kinds
+    assert {t.type for t in tokens[2].children} <= {
+        "text",
+        "text_special",
+        "softbreak",
+    }
+    assert "".join(t.content for t in tokens[2].children) == line
+
+
+def test_numbers_in_markdown_can_be_compared():
+    assert escaped("loss 2.98 nats, 1,234.5") == "loss 2.98 nats, 1,234.5"
