@@ -28,6 +28,7 @@ class Cell:
     outputs: tuple[dict, ...] = ()
     count: int | None = None
     metadata: dict = field(default_factory=dict)
+    id: str = ""
 
     @property
     def name(self) -> str:
@@ -88,6 +89,7 @@ def _cell(number: int, raw: dict) -> Cell:
         outputs=tuple(raw.get("outputs", ())),
         count=raw.get("execution_count"),
         metadata=metadata,
+        id=raw.get("id", ""),
     )
 
 

@@ -38,7 +38,15 @@ Figures: a code cell that shows one has `mystnb: {figure: {caption: …}, image:
 `text/plain`, and its caption in the metadata or as <figcaption>; a figure file is a
 {figure} directive with `:alt:` and a caption. Alt text has 40 characters or more.
 
-Tags: `allow-print`, `hide-input`, `raises-exception`, `nbval-ignore-output`,
+Results: a table with names (`viz.table`), not a bare tuple; no `grad_fn`, no number of
+more than seven digits, no line that runs out of the page. Code that draws is tagged
+`hide-input`; a cell of assertions outside of Check is tagged `checked` and begins with
+a comment that says what holds. All visible code is less high than the prose.
+tests/house/unconverted.txt lists the cells that do not keep to this yet.
+
+A prediction asked for in a box {predict} is shown by its name beside the result.
+
+Tags: `allow-print`, `checked`, `hide-input`, `raises-exception`, `nbval-ignore-output`,
 `skip-shapes` (see tests/house/run_shapes.py).
 """
 
@@ -46,11 +54,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import math
 import re
 import statistics
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 from tests.house.notebooks import (
@@ -506,6 +515,182 @@ def _unchecked(cell: Cell) -> bool:
     )
 
 
+# Results --------------------------------------------------------------------------
+
+UNCONVERTED = Path(__file__).with_name("unconverted.txt")
+MOST_DIGITS, MOST_LINES_THAT_DRAW = 7, 6
+_NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)"
+_ONE = rf"(?:{_NUMBER}|(?:tensor|np\.\w+)\({_NUMBER}[^()]*\))"
+_TUPLE = re.compile(rf"(?<![\w\]])\({_ONE}(?:,\s*{_ONE})+,?\)|\A\(.*\)\Z", re.S)
+_INSIDE = re.compile(rf"(?!\A)(?:tensor|np\.\w+)\({_NUMBER}[^()]*\)")
+
+
+@cache
+def unconverted() -> frozenset[tuple[str, str]]:
+    """The cells, by id, that do not keep to a rule yet: (rule, id)."""
+    lines = UNCONVERTED.read_text(encoding="utf-8").splitlines()
+    entries = (line.split() for line in lines if not line.startswith("#"))
+    return frozenset((rule, cell) for rule, cell in filter(None, entries))
+
+
+def per_cell(rule: Callable[[Cell], list[str]]) -> Rule:
+    """The rule about each code cell, but for the cells that are not converted yet."""
+
+    @wraps(rule)
+    def of_notebook(notebook: Notebook) -> list[str]:
+        return [
+            f"{cell.name}: {complaint}"
+            for cell in notebook.code
+            if (rule.__name__, cell.id) not in unconverted()
+            for complaint in rule(cell)
+        ]
+
+    of_notebook.of_cell = rule
+    return of_notebook
+
+
+@per_cell
+def readable_outputs(cell: Cell) -> list[str]:
+    """No result that the reader has to decode, or cannot see to its end."""
+    return [
+        complaint
+        for output in cell.outputs
+        if (shown := _shown_as_text(output)) is not None
+        for complaint in _unreadable(output, shown)
+    ]
+
+
+def _shown_as_text(output: dict) -> str | None:
+    data = output.get("data", {})
+    if output["output_type"] == "error" or _is_picture(data):
+        return None
+    return text(output.get("text", data.get("text/plain", ""))).rstrip("\n")
+
+
+def _unreadable(output: dict, shown: str) -> Iterator[str]:
+    """What is wrong with the text that an output shows."""
+    if output.get("name") == "stderr":
+        yield "a warning stands in its output: mend what it warns of"
+    if "grad_fn" in shown:
+        yield "its output shows grad_fn: detach(), or item()"
+    for number in re.findall(r"\d*\.\d+", shown):
+        if len(number.replace(".", "").lstrip("0")) > MOST_DIGITS:
+            yield f"{number} has more than {MOST_DIGITS} digits: round it, or viz.table"
+    if "text/html" in output.get("data", {}):
+        return  # the page shows something better
+    if _TUPLE.search(shown) or _INSIDE.search(shown):
+        yield "a bare tuple, or tensors inside of something: use viz.table"
+    if (longest := max(map(len, shown.splitlines()), default=0)) > WIDEST:
+        yield f"a line of output has {longest} characters: use viz.table or viz.passage"
+
+
+@per_cell
+def figure_code(cell: Cell) -> list[str]:
+    """Code that draws is folded, and alt texts with it."""
+    if "hide-input" in cell.tags:
+        return []
+    draws = any(_is_picture(output.get("data", {})) for output in cell.outputs)
+    n = len(cell.source.splitlines())
+    if draws and n > MOST_LINES_THAT_DRAW:
+        return [f"{n} lines that draw: tag it hide-input"]
+    calls = [
+        n for n in ast.walk(cell.tree() or ast.Module([], [])) if _takes_alt(n)
+    ]
+    return ["it holds an alt text: tag it hide-input"] if calls else []
+
+
+def _takes_alt(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and any(k.arg == "alt" for k in node.keywords)
+
+
+def housekeeping(notebook: Notebook) -> list[str]:
+    """Assertions that nobody reads are folded, under a line that says what holds."""
+    free = {c.number for t in ("Check", "Exercises") for c in section(notebook, t)}
+    return [
+        f"{cell.name}: {complaint}"
+        for cell in notebook.code
+        if ("housekeeping", cell.id) not in unconverted()
+        for complaint in _unfolded(cell, free)
+    ]
+
+
+def _unfolded(cell: Cell, free: set[int]) -> list[str]:
+    if "checked" in cell.tags:
+        if not cell.source.startswith("#") or not _asserts(cell):
+            return ["tagged checked: it begins with # what holds, and asserts it"]
+        return []
+    if cell.number not in free and _only_asserts(cell):
+        return ["only assertions: tag it checked, and begin with # what holds"]
+    return []
+
+
+def _only_asserts(cell: Cell) -> bool:
+    """Whether a cell does nothing but assert, in loops or not."""
+    tree = cell.tree()
+    kinds = ast.Assert | ast.For | ast.With | ast.If
+    return _asserts(cell) and all(isinstance(n, kinds) for n in tree.body)
+
+
+def predictions(notebook: Notebook) -> list[str]:
+    """What the reader predicted stands beside a result; what is shown was asked for."""
+    source = "\n".join(cell.source for cell in notebook.markdown)
+    boxes = re.findall(r"\{predict\}\s*\n\s*(?::\w+:.*\n)*?:name:(.*)", source)
+    asked = [name.strip() for names in boxes for name in names.split("|")]
+    pages = [
+        text(output.get("data", {}).get("text/html", ""))
+        for cell in notebook.code
+        for output in cell.outputs
+    ]
+    shown = set(re.findall(r'data-said="(\w+)"', "\n".join(pages)))
+    shown |= set(re.findall(r"\{said\}`(\w+)`", source))
+    return [
+        *(
+            f"two predictions are called {n}"
+            for n in set(asked)
+            if asked.count(n) > 1
+        ),
+        *(
+            f"the prediction {n} is not shown again"
+            for n in asked
+            if n not in shown
+        ),
+        *(
+            f"nobody asks for the prediction {n}"
+            for n in sorted(shown - set(asked))
+        ),
+    ]
+
+
+# Heights on a page of full width, in pixels: tests/browser/test_form.py measures them.
+CODE_LINE, CODE_FRAME, PROSE_LINE, PROSE_COLUMNS = 16.8, 19.6, 26.4, 92
+
+
+def heights(notebook: Notebook) -> tuple[float, float]:
+    """How high the code in view and the prose are, without exercises and references."""
+    aside = {
+        c.number for t in ("Exercises", "References") for c in section(notebook, t)
+    }
+    cells = [cell for cell in notebook.cells if cell.number not in aside]
+    code = [
+        cell.source.count("\n") + 1
+        for cell in cells
+        if cell.kind == "code" and not cell.tags & {"hide-input", "checked"}
+    ]
+    lines = words(cells).splitlines()
+    prose = sum(math.ceil(len(line) / PROSE_COLUMNS) for line in lines)
+    return CODE_LINE * sum(code) + CODE_FRAME * len(code), PROSE_LINE * prose
+
+
+def balance(notebook: Notebook) -> list[str]:
+    """The code takes less height than the prose."""
+    code, prose = heights(notebook)
+    if code <= prose or ("balance", notebook.path.stem[:2]) in unconverted():
+        return []
+    return [
+        f"code is {code / prose:.2f} times as high as prose: fold, or shorten it"
+    ]
+
+
 # Paths and addresses --------------------------------------------------------------
 
 
@@ -653,6 +838,7 @@ BONES: list[Rule] = [
     contents,
     references,
     exercises,
+    balance,
 ]
 RULES: list[Rule] = [
     file_name,
@@ -662,6 +848,10 @@ RULES: list[Rule] = [
     execution_counts,
     errors,
     margins,
+    readable_outputs,
+    figure_code,
+    housekeeping,
+    predictions,
     absolute_paths,
     remote_resources,
     banned_words,
