@@ -15,23 +15,22 @@ PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
 
 def addresses() -> dict[str, str]:
-    """The table `[tool.book]`: site, repository, branch, colab, binder."""
+    """The table `[tool.book]`: site, repository, branch, colab, binder, workbook."""
     return tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["book"]
 
 
 def theme_options(book: dict[str, str]) -> dict:
-    """The buttons of the theme that the addresses `book` allow."""
+    """The buttons of the theme that the addresses `book` allow.
+
+    Those that open a notebook elsewhere are ours (`book_workbook`).
+    """
     repository = book["repository"]
-    launch = {"notebook_interface": "jupyterlab"}
-    if repository:
-        launch |= {"colab_url": book["colab"], "binderhub_url": book["binder"]}
     return {
         "repository_url": repository,
         "repository_branch": book["branch"],
         "use_repository_button": bool(repository),
         "use_issues_button": bool(repository),
         "use_edit_page_button": bool(repository),
-        "launch_buttons": launch,
     }
 
 

@@ -6,6 +6,7 @@ import sys
 
 import book_addresses
 import book_numbers
+import book_workbook
 import build_pdf
 import check_site
 import nbformat
@@ -189,7 +190,10 @@ def test_sections_take_the_number_of_their_chapter():
 
 
 # ------------------------------------------------------------------- addresses
-EMPTY = {"site": "", "repository": "", "branch": "main", "colab": "", "binder": ""}
+EMPTY = {"site": "", "repository": "", "colab": "", "binder": ""} | {
+    "branch": "main",
+    "workbook": "workbook",
+}
 
 
 def test_without_addresses_nothing_points_anywhere():
@@ -198,17 +202,23 @@ def test_without_addresses_nothing_points_anywhere():
     assert not any(
         value for key, value in options.items() if key.startswith("use_")
     )
-    assert options["launch_buttons"] == {"notebook_interface": "jupyterlab"}
+    assert book_workbook.launches(EMPTY, "08_attention") == []
     assert book_addresses.site_settings(EMPTY) == {}
 
 
 def test_launch_buttons_need_a_repository():
-    book = EMPTY | {"colab": "https://colab.org"}
-    assert "colab_url" not in book_addresses.theme_options(book)["launch_buttons"]
+    book = EMPTY | {"colab": "https://colab.org", "binder": "https://binder.org"}
+    assert book_workbook.launches(book, "08_attention") == []
     book["repository"] = "https://host.org/me/book"
-    options = book_addresses.theme_options(book)
-    assert options["launch_buttons"]["colab_url"] == "https://colab.org"
-    assert options["use_repository_button"]
+    assert book_addresses.theme_options(book)["use_repository_button"]
+    colab, binder = book_workbook.launches(book, "08_attention")
+    file = "08_attention.ipynb"
+    assert colab["url"] == f"https://colab.org/github/me/book/blob/workbook/{file}"
+    assert binder["url"] == (
+        f"https://binder.org/v2/gh/me/book/workbook?urlpath=lab/tree/{file}"
+    )
+    book["colab"] = ""
+    assert book_workbook.launches(book, "08_attention") == [binder]
 
 
 def test_a_site_with_an_address_knows_its_own_folder():

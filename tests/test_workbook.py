@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import make_workbook
@@ -14,36 +13,18 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from book.workbook.book import Book
 from book.workbook.carried import carried
 from book.workbook.chapters import Chapter
 from book.workbook.folder import VERSIONS, update
 from book.workbook.labels import SOLUTIONS
 from book.workbook.markup import Directive, Prose, Untaught, parse
-from book.workbook.plain import Book, Plain
+from book.workbook.plain import Plain
+from tests.house.plain import left_over
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 CAPTION = re.compile(r"(?:<a id=\"[\w-]+\"></a>)?\*\*Figure \d+\.\d+\.\*\* \S")
-# What MyST looks like where it is not understood, in the HTML of prose.
-MYST = [
-    r"\{[\w:.+-]+\}",  # the name of a directive or a role
-    r":::",
-    r"```",
-    r"^\s*\([\w:-]+\)=",
-    r"^\s*:[\w-]+:",
-    r"^\s*%",
-    r"^\s*\+\+\+",
-    r"\{[.#][\w-]+",
-    r"\[\]\(",
-    r"\[\^",
-    r"\]\(#",
-    r"\((?:fig|eq|ch|tbl|ex|sec)[:-][\w:-]+\)",
-]
-
-
-@cache
-def workbooks():
-    return make_workbook.workbooks()
 
 
 def names():
@@ -51,7 +32,7 @@ def names():
 
 
 def notebook(name):
-    return workbooks()[f"{name}.ipynb"]
+    return make_workbook.workbooks()[f"{name}.ipynb"]
 
 
 def prose(notebook) -> str:
@@ -63,12 +44,6 @@ def prose(notebook) -> str:
     body = re.sub(r"<(pre|code|script|style)\b.*?</\1>", "", body, flags=re.S)
     body = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", body, flags=re.S)
     return re.sub(r"<[^>]*>", "", body)
-
-
-def left_over(text: str) -> list[str]:
-    return [
-        found[0] for form in MYST for found in re.finditer(form, text, re.MULTILINE)
-    ]
 
 
 # The chapters ---------------------------------------------------------------------
@@ -133,7 +108,7 @@ def test_links_between_workbooks_lead_somewhere(path):
             for target in re.findall(r"\]\(([^)\s]+)\)", cell.source):
                 if cell.cell_type == "markdown" and "://" not in target:
                     file, _, place = target.partition("#")
-                    there = workbooks()[file or f"{name}.ipynb"]
+                    there = make_workbook.workbooks()[file or f"{name}.ipynb"]
                     assert not place or place in places(there), target
 
 
@@ -200,8 +175,10 @@ def test_outputs_are_kept_and_hidden_code_is_folded(name):
     for cell in made.cells:
         if cell["id"] in stored and cell.cell_type == "code":
             theirs = stored[cell["id"]]
-            hidden = "hide-input" in theirs.metadata.get("tags", [])
-            assert hidden == cell.metadata.get("jupyter", {}).get(
+            hidden = {"hide-input", "checked"} & set(
+                theirs.metadata.get("tags", [])
+            )
+            assert bool(hidden) == cell.metadata.get("jupyter", {}).get(
                 "source_hidden", False
             )
             assert len(cell.outputs) == len(theirs.outputs)
@@ -225,14 +202,16 @@ def book(tmp_path):
         "title={T}, journal={J}, year={2020}}"
     )
 
-    def make(*cells, **settings):
+    def make(*cells, online=False, **published):
         made = [
             new_markdown_cell(cell) if isinstance(cell, str) else cell
             for cell in cells
         ]
         path = tmp_path / "chapters/03_counting.ipynb"
         nbformat.write(new_notebook(cells=made), path)
-        return Chapter(path, Book.of(tmp_path, **settings)).notebooks()
+        lines = [f'{key} = "{value}"' for key, value in published.items()]
+        (tmp_path / "pyproject.toml").write_text("\n".join(["[tool.book]", *lines]))
+        return Chapter(path, Book.of(tmp_path, online)).notebooks()
 
     return make
 
@@ -405,15 +384,46 @@ def test_a_picture_travels_in_the_notebook(book, tmp_path):
     assert cell.attachments == {"a.png": {"image/png": "iVBORw=="}}
 
 
+REPOSITORY = {"repository": "https://host.org/me/book", "branch": "main"}
+
+
 def test_alone_on_another_machine_links_lead_to_the_site_or_nowhere(book):
     source = "{numref}`ch:counting` {doc}`09_other`"
-    made = book(TITLE, source, online=True)
-    assert text(made["03_counting.ipynb"])[1] == "Chapter 3 09_other"
+    made = book(TITLE, source, online=True, **REPOSITORY)
+    assert text(made["03_counting.ipynb"])[2] == "Chapter 3 09_other"
     cells = (TITLE, EXERCISE, BETWEEN, "```{solution-end}\n```")
-    made = book(*cells, online=True, site="https://book.org/")
-    assert text(made["03_counting.ipynb"])[2] == (
+    made = book(*cells, online=True, site="https://book.org/", **REPOSITORY)
+    assert text(made["03_counting.ipynb"])[3] == (
         "[Solution](https://book.org/chapters/03_counting.html#ex-a)"
     )
+
+
+def test_alone_on_another_machine_it_installs_what_it_needs(book, tmp_path):
+    def git(*arguments, home=None):
+        subprocess.run(
+            ["git", *arguments], cwd=home, check=True, capture_output=True
+        )
+
+    origin, away = tmp_path / "origin", tmp_path / "away"
+    for folder in (origin / "data", away):
+        folder.mkdir(parents=True)
+    (origin / "data/SOURCES.md").write_text("all")
+    git("init", "-q", "-b", "main", home=origin)
+    git("add", "-A", home=origin)
+    who = ["-c", "user.name=me", "-c", "user.email=me@localhost"]
+    git(*who, "commit", "-qm", "all", home=origin)
+    made = book(TITLE, online=True, repository=origin.as_uri(), branch="main")
+    first = made["03_counting.ipynb"].cells[0].source
+    assert first.endswith("\n%pip install -q ..")
+    code = first.removesuffix("%pip install -q ..") + "print(os.getcwd())\n"
+    (away / "first.ipy").write_text(2 * code)  # it can be run again
+    ran = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", "first.ipy"],
+        cwd=away,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stdout.split() == 2 * [str(away / "llm-from-scratch/workbook")]
 
 
 def test_parsing_nests_by_the_length_of_fences():
@@ -571,6 +581,15 @@ def test_a_failing_disk_leaves_the_old_version(folder, monkeypatch):
         update(folder, versions("two"))
     assert (folder / "a.ipynb").read_bytes() == before
     assert sorted(p.name for p in folder.iterdir()) == [VERSIONS, "a.ipynb"]
+
+
+def test_the_site_hands_out_the_same_files(tmp_path):
+    made = make_workbook.workbooks()
+    update(tmp_path / "lab", made)
+    make_workbook.write_all(tmp_path / "site", made)
+    for name in made:
+        mine, theirs = tmp_path / "lab" / name, tmp_path / "site" / name
+        assert mine.read_bytes() == theirs.read_bytes()
 
 
 def test_lab_starts_without_the_teachers_buttons(monkeypatch):

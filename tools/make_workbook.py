@@ -14,27 +14,53 @@ import argparse
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary
 
+from book.workbook.book import Book
 from book.workbook.chapters import Chapter
 from book.workbook.folder import Change, update
-from book.workbook.plain import Book
+from llm.files import atomic_write
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "book/workbook/jupyter"  # a JupyterLab for readers
+# For Binder, beside the notebooks: what runs them. The first cell does the rest.
+ONLINE = {"torch", "jupyterlab", "ipykernel", "ipywidgets"}
+WHEELS = "--extra-index-url https://download.pytorch.org/whl/cpu"
 
 
-def workbooks(root: Path = ROOT, **settings) -> dict[str, NotebookNode]:
-    """Every workbook and its solutions, by file name."""
-    book = Book.of(root, **settings)
+@cache
+def workbooks(online: bool = False) -> dict[str, NotebookNode]:
+    """Every workbook and its solutions, by file name.
+
+    online: with a first cell that installs what is needed.
+    """
+    book = Book.of(ROOT, online)
     notebooks: dict[str, NotebookNode] = {}
-    for path in sorted((root / "chapters").glob("*.ipynb")):
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
         notebooks |= Chapter(path, book).notebooks()
     return notebooks
+
+
+def write_all(folder: Path, notebooks: dict[str, NotebookNode]) -> None:
+    """Write the notebooks into a folder that is nobody's own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, notebook in notebooks.items():
+        with atomic_write(folder / name, "w") as file:
+            nbformat.write(notebook, file)
+
+
+def write_online(folder: Path) -> None:
+    """Write what Colab and Binder open: notebooks, and what Binder must install."""
+    write_all(folder, workbooks(online=True))
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    needed = [line for line in lines if line.partition("==")[0] in ONLINE]
+    (folder / "requirements.txt").write_text("\n".join([WHEELS, *needed, ""]))
+    (folder / "runtime.txt").write_text("python-3.11\n")
 
 
 def trust(changes: list[Change]) -> None:
@@ -51,6 +77,14 @@ def environment() -> dict[str, str]:
     return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
 
 
+def open_lab(options: list[str]) -> int:
+    """Become JupyterLab, so that Ctrl-C reaches it; Windows can't, and waits for it."""
+    command = [sys.executable, "-m", "jupyterlab", *options]
+    if os.name == "posix":
+        os.execve(sys.executable, command, environment())
+    return subprocess.run(command, env=environment()).returncode
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, default=ROOT / "workbook")
@@ -61,14 +95,7 @@ def main() -> int:
     print("\n".join(map(str, changes)) or "The workbook is up to date.", flush=True)
     if arguments.lab is None:
         return 0
-    lab = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        *arguments.lab,
-        str(arguments.folder),
-    ]
-    return subprocess.run(lab, env=environment()).returncode
+    return open_lab([*arguments.lab, str(arguments.folder)])
 
 
 if __name__ == "__main__":

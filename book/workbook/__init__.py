@@ -7,8 +7,10 @@ chapter a plain copy is made, and a second notebook with the solutions.
 markup      cut MyST into prose, code and directives
 labels      the numbers of figures, equations, exercises: those of the site
 citations   (Author, year), and the list of what was cited
+book        every page a chapter can point at
 plain       MyST into plain Markdown
 chapters    a chapter into its workbook and its solutions
-needs       which lines of a chapter its solutions cannot do without
+carried     the lines of a chapter that its solutions use
+needs       which cells another cell cannot do without
 folder      put new versions beside what the reader has changed, never over it
 """

@@ -20,16 +20,26 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from book.workbook.book import Book
 from book.workbook.carried import carried
 from book.workbook.labels import SOLUTIONS, Label, chapter_of
 from book.workbook.markup import Directive, Untaught, named, parse
-from book.workbook.plain import Book, Plain, anchor, spaced
+from book.workbook.plain import Plain, anchor, spaced
 
 KEPT_TAGS = {"raises-exception"}  # JupyterLab runs on after an error it expects
-HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+HIDDEN = {"checked", "hide-input", "hide-cell", "remove-input", "remove-cell"}
 SILENT = {"hide-output", "hide-cell", "remove-output", "remove-cell"}
 FOR_PRINT = "application/pdf"
 ENDS = re.compile(r"[\w.,:;!?…)*]\Z")  # a sentence, to which an anchor can be added
+INSTALL = """\
+# @title Run this first: it fetches the book, and installs what it needs
+import os
+
+if not os.path.exists("../data/SOURCES.md"):
+    !git clone -q --depth 1 --branch {branch} {repository} llm-from-scratch
+    os.makedirs("llm-from-scratch/workbook", exist_ok=True)
+    os.chdir("llm-from-scratch/workbook")
+%pip install -q .."""
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -135,6 +145,9 @@ class Chapter:
             self.begin_solutions()
             files[f"{self.path.stem}{SOLUTIONS}.ipynb"] = self.solutions
         self.work.cells[1:1] = [self.welcome()]
+        if self.book.online:
+            for copy in files.values():
+                copy.cells.insert(0, self.install())
         for copy in files.values():
             copy.text("works-cited", self.works_cited(copy))
         return {name: copy.notebook() for name, copy in files.items()}
@@ -191,14 +204,21 @@ class Chapter:
 
     def welcome(self) -> NotebookNode:
         """What this notebook is, for those who found it alone."""
-        text = (
-            "> **This is your copy.** Change what you like. It runs in the "
-            "environment of the book, which `make lab` opens."
-        )
+        where = "It runs in the environment of the book, which `make lab` opens."
+        solutions = "in a notebook of their own"
+        if self.book.online:
+            where = "Run the first cell first."
+            solutions = "on the page of this chapter"
+        text = f"> **This is your copy.** Change what you like. {where}"
         address = self.book.address(self.title, self.path.stem + SOLUTIONS)
         if self.solutions.cells and address:
-            text += f" The solutions are [in a notebook of their own]({address})."
+            text += f" The solutions are [{solutions}]({address})."
         return new_markdown_cell(text, id="your-copy")
+
+    def install(self) -> NotebookNode:
+        """What the copy that lies alone, on another machine, runs first."""
+        code = INSTALL.format(**self.book.published)
+        return folded(new_code_cell(code, id="install"))
 
     def begin_solutions(self) -> None:
         """The title, and the folded cell with what the solutions use."""
