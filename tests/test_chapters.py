@@ -279,6 +279,7 @@ MUTANTS = {
         (replace("Warm up", "## Check\n\nWarm up"), "two sections “## Check”"),
         (swap("## Goals", "## Setup"), "The question, Setup, Goals"),
         (swap("## Check", "## Experiment"), "stand in the order"),
+        (replace("Look.", "## In practice"), "right behind “## Experiment”"),
         (remove("## A weight"), "at least two steps"),
     ],
     "steps_are_claims": [
@@ -482,6 +483,7 @@ def test_an_appendix_is_free_in_its_bones_only(tmp_path):
     "change",
     [
         tag("viz.curve", "hide-input"),
+        replace("## Experiment", "## Seen in a real model\n\nSo.\n\n## Experiment"),
         replace("timed = 3", LONG.replace("    1 +\n" * 20, "    1 +\n" * 16)),
         replace("Look.", "Look [here](https://example.org/colors/just)."),
         replace("Look.", "The `color` of $normalize$, said the justified judge."),

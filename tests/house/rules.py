@@ -14,7 +14,9 @@ The bones, in this order; only the steps are free in their wording and number:
                               … at least two steps, each titled as a claim
     ## The piece we keep      the quoted definition
     ## Check                  assertions
+    ## Seen in a real model   (where there is one) the idea in a trained model of ours
     ## Experiment             a figure; then the claims as assertions
+    ## In practice            (where there is one) what people do, and how it fails
     ## What we built          a figure, the map; the next question, with its mark
     ## Exercises              four to six, as below
     ## References             a list of three to six, each with "read it for …"
@@ -84,6 +86,8 @@ CLOSING = [
     "Exercises",
     "References",
 ]
+# Sections that a chapter may have, and behind which one they stand.
+BEHIND = {"Seen in a real model": "Check", "In practice": "Experiment"}
 SHORTEST_ALT = 40
 WIDEST, LONGEST, MEDIAN = 84, 20, 8
 STARTER = "# your code here"
@@ -218,7 +222,11 @@ def title_and_promise(notebook: Notebook) -> list[str]:
 
 def section_order(notebook: Notebook) -> list[str]:
     """The fixed sections, in order, with at least two steps between."""
-    titles = [title for title, _ in sections(notebook)]
+    every = [title for title, _ in sections(notebook)]
+    for title, other in BEHIND.items():
+        if title in every and every[every.index(title) - 1] != other:
+            return [f"“## {title}” stands right behind “## {other}”"]
+    titles = [title for title in every if title not in BEHIND]
     steps = titles[len(OPENING) : len(titles) - len(CLOSING)]
     fixed = OPENING + CLOSING
     complaints = [f"there is no section “## {t}”" for t in fixed if t not in titles]
@@ -239,7 +247,7 @@ def steps_are_claims(notebook: Notebook) -> list[str]:
     return [
         f"“## {title}” is a topic, not a claim: say what the step shows"
         for title, _ in sections(notebook)
-        if title not in OPENING + CLOSING
+        if title not in [*OPENING, *CLOSING, *BEHIND]
         and (len(title.split()) < 3 or title.endswith(":"))
     ]
 
