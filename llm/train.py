@@ -308,7 +308,7 @@ def training_step(
     size = config.micro_batch_size or len(x)
     for some_x, some_y in zip(x.split(size), y.split(size), strict=True):
         with autocast(x.device, config.dtype):
-            logits = model(some_x)  # (B, T, V)
+            logits = model(some_x)  # (..., T, V)
         part = cross_entropy(logits, some_y, IGNORE, "sum") / n_targets
         part.backward()
         loss += part.detach()

@@ -23,9 +23,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from llm.files import atomic_write
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from llm.files import atomic_write  # noqa: E402
+from tests.house import shapes  # noqa: E402
+
 KEPT = {"mystnb", "tags"}
 SOLUTION = re.compile(r"\{solution-(start|end)\}")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -96,10 +99,11 @@ def clean_code(cell: NotebookNode, count: int) -> None:
 
 
 def execute(path: Path) -> NotebookNode:
-    """Run a notebook in its folder, with this Python."""
+    """Run a notebook in its folder, with this Python; its shape comments are checked."""
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
+    options = shapes.kernel(path)
     client = NotebookClient(
         notebook,
         timeout=900,
@@ -107,8 +111,9 @@ def execute(path: Path) -> NotebookNode:
         store_widget_state=False,
         record_timing=False,
         resources={"metadata": {"path": str(path.parent)}},
+        extra_arguments=options["extra_arguments"],
     )
-    return client.execute()
+    return client.execute(env=options["env"])
 
 
 def write(notebook: NotebookNode, path: Path) -> None:

@@ -48,8 +48,7 @@ tests/house/unconverted.txt lists the cells that do not keep to this yet.
 
 A prediction asked for in a box {predict} is shown by its name beside the result.
 
-Tags: `allow-print`, `checked`, `hide-input`, `raises-exception`, `nbval-ignore-output`,
-`skip-shapes` (see tests/house/run_shapes.py).
+Tags: `allow-print`, `checked`, `hide-input`, `raises-exception`, `nbval-ignore-output`.
 """
 
 from __future__ import annotations
