@@ -16,5 +16,5 @@ from classroom.settings import configure
 c = get_config()  # noqa: F821  (nbgrader defines it)
 configure(c)
 c.CourseDirectory.course_id = "llm-from-scratch"
-# What one submission may take; all of them are in classroom.jail.Limits.
-c.JailedExecute.limits = {"cell_seconds": 30, "total_seconds": 300}
+# What one submission may take; all of them are in classroom.sandbox.limits.Limits.
+c.SandboxedExecute.limits = {"cell_seconds": 30, "total_seconds": 300}

@@ -3,7 +3,7 @@
     python benchmarks/bench_grading.py [--assignment ps3] [--submissions 10]
 
 The submissions are the teacher's own solution, so that nbgrader, which would run
-anything, may run them too. Ours are graded behind the wall, two at a time, as with
+anything, may run them too. Ours are graded in the sandbox, two at a time, as with
 `make grade JOBS=2`, feedback and tables included, and one at a time; theirs by
 `nbgrader autograde`, without feedback. Each is a command of its own, started cold.
 """

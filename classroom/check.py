@@ -4,7 +4,7 @@
 
 runs your notebook and the tests that you were shown, and says task by task what is
 wrong, in the words that a teacher's grader would use. It runs *your* code on *your*
-machine, as JupyterLab does, and so without a jail: do not check with it what
+machine, as JupyterLab does, and so without a sandbox: do not check with it what
 somebody else wrote (`classroom.grade` is for that). Hidden tests and questions in
 words are left to the teacher.
 """
@@ -61,7 +61,7 @@ class Check:
 
         python -m classroom.check ps3.ipynb
 
-    It runs your code on your machine, without a jail: check only what you wrote. Exits
+    It runs your code on your machine, without a sandbox: check only what you wrote. Exits
     with 0 if every visible test passes, otherwise with 1.
     """
 
@@ -168,10 +168,10 @@ def handed_out(
     remarks = (
         [f"{', '.join(newer)}: the tests of your notebook count"] if newer else []
     )
-    gone = [name for name in names if name not in cells]
+    missing = [name for name in names if name not in cells]
     remarks += [
-        f"{', '.join(gone)}: missing, and not in this copy of the book"
-    ] * bool(gone)
+        f"{', '.join(missing)}: missing, and not in this copy of the book"
+    ] * bool(missing)
     return cells, remarks
 
 

@@ -150,8 +150,8 @@ def without_late_arrivals(
     """Whoever had sent nothing, by an earlier roster, and now has, is not missing."""
     before = [s for s, record in records.items() if record.reason == NOTHING_SENT]
     still, _ = absent(before, senders)
-    gone = set(before) - set(still)
-    return {s: record for s, record in records.items() if s not in gone}
+    removed = set(before) - set(still)
+    return {s: record for s, record in records.items() if s not in removed}
 
 
 def without_strangers(
@@ -161,9 +161,9 @@ def without_strangers(
     from the source since, or a folder whose inside is now the source."""
 
     def is_none(student: str, record: Record) -> bool:
-        gone = record.source == str(source) and student not in senders
+        withdrawn = record.source == str(source) and student not in senders
         return not record.submission and (
-            gone or student == student_id(source.name)
+            withdrawn or student == student_id(source.name)
         )
 
     return {s: record for s, record in records.items() if not is_none(s, record)}

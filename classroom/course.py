@@ -57,6 +57,8 @@ class Record:
     # Why it was not graded, in words.
     reason: str = ""
     seconds: float = 0.0
+    # How the memory of its code was limited, in words.
+    memory: str = ""
     # From where it was to be collected, if there was nothing to take.
     source: str = ""
 

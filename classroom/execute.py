@@ -1,7 +1,7 @@
-"""Split grading: the student's cells run behind the wall, the tests on this side.
+"""Split grading: the student's cells run in a sandbox, the tests outside.
 
 The tests and all other locked cells come from the gradebook, never from what was
-sent. A cell that imports or helps is run on both sides, so that tests can use it.
+sent. A cell that imports or helps is run in both places, so that tests can use it.
 The student's code sees what a test hands to it, hidden or not, and could keep it in
 mind: what is secret is the test, and what it expects.
 """
@@ -9,7 +9,6 @@ mind: what is secret is the test, and what it expects.
 from __future__ import annotations
 
 import ast
-import base64
 import contextlib
 import hashlib
 import io
@@ -19,11 +18,9 @@ import re
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
 from pathlib import Path
 from textwrap import shorten
 from types import CodeType
-from typing import Any
 
 import torch
 from nbformat import NotebookNode
@@ -34,12 +31,12 @@ from traitlets import Dict
 
 from classroom.cells import name_of, still_stub
 from classroom.course import EMPTY
-from classroom.jail import Gone, Jail, Limits
 from classroom.names import kept_by_tests, without_magics
-from classroom.remote import Missing, Namespace
+from classroom.sandbox.limits import Limits, SandboxEnded
+from classroom.sandbox.outputs import clipped, error_output, plain_outputs
+from classroom.sandbox.process import Sandbox
+from classroom.sandbox.remote import Missing, Namespace
 from classroom.sent import notes_in
-
-TEXT = 20_000  # characters of a piece of output that are worth reading
 
 
 @dataclass(frozen=True)
@@ -51,15 +48,15 @@ class Given:
     is_test: bool
 
 
-class JailedExecute(NbGraderPreprocessor):
+class SandboxedExecute(NbGraderPreprocessor):
     """Takes the place of nbgrader's `Execute`.
 
-    limits: values of `jail.Limits` that differ from the usual ones.
+    limits: values of `Limits` that differ from the usual ones.
     """
 
-    limits = Dict(help="what a submission may take; see classroom.jail.Limits").tag(
-        config=True
-    )
+    limits = Dict(
+        help="what a submission may take; see classroom.sandbox.limits"
+    ).tag(config=True)
 
     def preprocess(
         self, nb: NotebookNode, resources: dict
@@ -67,13 +64,17 @@ class JailedExecute(NbGraderPreprocessor):
         where = resources["nbgrader"]
         given = given_cells(where["db_url"], where["assignment"], where["notebook"])
         limits = Limits(**self.limits)
-        with Jail(Path(resources["metadata"]["path"]).resolve(), limits) as jail:
-            examiner = Examiner(jail, given)
+        with Sandbox(
+            Path(resources["metadata"]["path"]).resolve(), limits
+        ) as sandbox:
+            examiner = Examiner(sandbox, given)
             for cell in nb.cells:
                 if cell.cell_type == "code":
                     cell.outputs = examiner.outputs(cell)
-            if jail.fault:
-                raise ValueError(f"the jail failed, not the work: {jail.fault}")
+            if sandbox.fault:
+                raise ValueError(
+                    f"the sandbox failed, not the work: {sandbox.fault}"
+                )
         return nb, resources
 
 
@@ -90,18 +91,18 @@ def given_cells(db_url: str, assignment: str, notebook: str) -> list[Given]:
 
 
 class Examiner:
-    """Runs the cells of one notebook, each on its side of the wall.
+    """Runs the cells of one notebook, the student's in a sandbox.
 
     Raises `ValueError` if a given cell fails that is not a test, and `SyntaxError`:
     then the assignment is wrong, and not the submission.
     """
 
-    def __init__(self, jail: Jail, given: Sequence[Given]) -> None:
-        self.jail, self.names = jail, Namespace(jail)
+    def __init__(self, sandbox: Sandbox, given: Sequence[Given]) -> None:
+        self.sandbox, self.names = sandbox, Namespace(sandbox)
         self.ran: list[str] = []  # the student's cells that have not ended Python
         self.trouble: dict[str, str] = {}  # how the cell of each answer has ended
         self.unwritten: set[str] = set()  # answers of which there is only the stub
-        self.room = jail.limits.characters
+        self.room = sandbox.limits.characters
         self.tests = {cell.name: cell.source for cell in given if cell.is_test}
         for name, source in self.tests.items():
             compiled(source, name)  # a typing error is not the student's
@@ -113,7 +114,7 @@ class Examiner:
         self.names.kept = kept_by_tests(helping, self.tests.values())
 
     def prepare(self, cell: Given) -> None:
-        """Run what tests build on, on this side."""
+        """Run what tests build on, outside the sandbox."""
         source = without_magics(cell.source)
         try:
             exec(compiled(source, cell.name), self.names)
@@ -126,8 +127,8 @@ class Examiner:
     def outputs(self, cell: NotebookNode) -> list[NotebookNode]:
         """Run a cell, and say what it shows."""
         name, says = name_of(cell), notes_in(cell)
-        while self.jail.can_restart:
-            self.jail.restart(self.replay)
+        while self.sandbox.can_restart:
+            self.sandbox.restart(self.replay)
         if name in self.tests:
             return self.examine(name, says.get("tests", ""))
         outputs = self.run(cell.source) if cell.source.strip() else []
@@ -137,18 +138,18 @@ class Examiner:
         return outputs
 
     def run(self, source: str) -> list[NotebookNode]:
-        """A cell of the student, behind the wall."""
-        if self.jail.why:
-            later = f"not run, because Python had ended above: {self.jail.why}"
+        """A cell of the student, in the sandbox."""
+        if self.sandbox.why:
+            later = f"not run, because Python had ended above: {self.sandbox.why}"
             return [error_output("Ended", later)]
         try:
-            answer = self.jail.ask("cell", source, self.room)
-        except Gone as gone:
-            return [error_output("Ended", f"this cell has ended Python: {gone}")]
+            answer = self.sandbox.ask("cell", source, self.room)
+        except SandboxEnded as ended:
+            return [error_output("Ended", f"this cell has ended Python: {ended}")]
         outputs = plain_outputs(answer, self.room)
         self.room -= len(json.dumps(outputs))
-        if is_costly(trouble_in(outputs)) and self.jail.end_if_full():
-            why = f"this cell has ended Python: {self.jail.why}"
+        if is_costly(trouble_in(outputs)) and self.sandbox.end_if_full():
+            why = f"this cell has ended Python: {self.sandbox.why}"
             return [*outputs, error_output("Ended", why)]
         self.ran.append(source)
         return outputs
@@ -161,13 +162,13 @@ class Examiner:
         """
         for number, source in enumerate(self.ran):
             try:
-                self.jail.ask("cell", source, 0)
-            except Gone:
+                self.sandbox.ask("cell", source, 0)
+            except SandboxEnded:
                 del self.ran[number]
                 return
 
     def examine(self, name: str, answer: str = "") -> list[NotebookNode]:
-        """A test of an answer, on this side; the same random numbers for every student."""
+        """A test of an answer, run outside; the same random numbers for every student."""
         source, said = self.tests[name], io.StringIO()
         seed = int(hashlib.sha256(source.encode()).hexdigest()[:12], 16)
         torch.manual_seed(seed)
@@ -180,7 +181,7 @@ class Examiner:
             about = self.trouble.get(answer, ""), answer in self.unwritten
             errors = [failure(error, name, source, *about)]
             if is_costly(trouble_in(errors)):
-                self.jail.end_if_full()
+                self.sandbox.end_if_full()
         text = clipped(said.getvalue())
         prints = [new_output("stream", name="stdout", text=text)] if text else []
         return prints + errors
@@ -253,61 +254,3 @@ def statement(source: str, number: int) -> str:
     whole = "\n".join(lines[first - 1 : last])
     shown = lines[number - 1] if " HIDDEN TESTS" in whole else whole
     return shorten(shown, 80, placeholder=" …")
-
-
-def error_output(kind: str, message: str, *more: str) -> NotebookNode:
-    lines = clipped("\n".join([f"{kind}: {message}", *more])).splitlines()
-    return new_output("error", ename=kind, evalue=clipped(message), traceback=lines)
-
-
-# --- What comes from behind the wall -----------------------------------------------
-
-
-def plain_outputs(answer: Any, room: int) -> list[NotebookNode]:
-    """The outputs of a cell: text and pictures, nothing that a browser would run.
-
-    room: characters of all of them together; the first that does not fit ends it.
-    """
-    try:
-        whole = answer[:1] == ["error"]  # there is nothing but the reason why
-        outputs = [_output(*item) for item in joined([answer] if whole else answer)]
-    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
-        return [error_output("Ended", "the cell sent what no cell sends")]
-    sizes = accumulate(len(json.dumps(output)) for output in outputs)
-    return [o for o, size in zip(outputs, sizes, strict=True) if size < room + TEXT]
-
-
-def joined(answer: list) -> list[list]:
-    """The outputs, where pieces of the same stream in a row become one."""
-    rows: list[list] = []
-    for key, items in groupby(answer, key=lambda item: item[:2]):
-        if key[0] == "stream":
-            rows.append([*key, "".join(str(item[2]) for item in items)])
-        else:
-            rows.extend(items)
-    return rows[:1000]
-
-
-def _output(kind: str, *content: Any) -> NotebookNode:
-    if kind == "stream":
-        name = "stderr" if content[0] == "stderr" else "stdout"
-        return new_output("stream", name=name, text=clipped(content[1]))
-    if kind == "error":
-        name, message, lines = content
-        return new_output(
-            "error",
-            ename=clipped(str(name)[:100]),
-            evalue=clipped(str(message)[:2000]),
-            traceback=clipped("\n".join(map(str, lines))).splitlines(),
-        )
-    data = {"text/plain": clipped(str(content[0].get("text/plain", "")))}
-    if picture := content[0].get("image/png"):
-        pixels = base64.b64decode(str(picture))
-        data["image/png"] = base64.b64encode(pixels).decode()
-    return new_output("display_data", data)
-
-
-def clipped(text: str) -> str:
-    """As much of it as is worth reading, in characters that can be written."""
-    text = text if len(text) <= TEXT else text[:TEXT] + "\n... and more"
-    return text.encode(errors="replace").decode()

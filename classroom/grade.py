@@ -24,11 +24,13 @@ from classroom.course import (
     fingerprint,
     not_collected,
 )
-from classroom.jail import Limits, check_jail
 from classroom.pool import each_apart
 from classroom.report import write_reports
+from classroom.sandbox.bubblewrap import check_sandbox
+from classroom.sandbox.cgroups import describe, place
+from classroom.sandbox.limits import Limits
 
-PATIENCE = 60  # seconds for all that is not the student's
+GRACE_SECONDS = 60  # seconds for all that is not the student's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +64,12 @@ class Grade:
     def grade(self, course: Course) -> int:
         """As the command; raises `ValueError` if nothing can be graded at all."""
         version, limits = course.version(), limits_of(course)
-        check_jail(course.folder, limits)
+        check_sandbox(course.folder, limits)
         if changed := unreleased(course):
             print(f"note: {changed}", file=sys.stderr)
         students = chosen(course, self.student)
         due = self.due(course, students, version)
-        grade_all(course, due, self.jobs, limits.longest_seconds + PATIENCE)
+        grade_all(course, due, self.jobs, limits.longest_seconds + GRACE_SECONDS)
         print(write_reports(course))
         print(f"graded now: {len(due)}, as before: {len(students) - len(due)}")
         records = course.records()
@@ -95,6 +97,7 @@ def grade_all(
     """Grade, and write down at once what became of each."""
     records = course.records() | due
     course.save_records(records)
+    memory = describe(place())
     done = each_apart(course, list(due), jobs, seconds)
     with tqdm(total=len(due), disable=None) as bar:
         for number, (student, reason, took) in enumerate(done, 1):
@@ -103,7 +106,7 @@ def grade_all(
             bar.write(f"{number}/{len(due)} {student}: {what}", file=sys.stderr)
             if reason:
                 course.forget(student)
-            values = {"graded": not reason, "reason": reason}
+            values = {"graded": not reason, "reason": reason, "memory": memory}
             records[student] = replace(
                 due[student], **values, seconds=round(took, 1)
             )
@@ -128,7 +131,7 @@ def unreleased(course: Course) -> str:
 
 
 def limits_of(course: Course) -> Limits:
-    return Limits(**course.config.JailedExecute.get("limits", {}))
+    return Limits(**course.config.SandboxedExecute.get("limits", {}))
 
 
 def chosen(course: Course, wanted: Sequence[str]) -> list[str]:

@@ -87,7 +87,7 @@ def is_over(job: Job, seconds: float) -> bool:
 def outcome(job: Job, seconds: float) -> str:
     """Why a job that is over gave no grade; empty if it gave one."""
     if job.process.is_alive():
-        job.process.kill()  # the jail dies with it
+        job.process.kill()  # the sandbox dies with it
         job.process.join()
         return f"grading took more than {seconds:g} s"
     job.process.join()

@@ -252,10 +252,18 @@ class Table:
     rows: list[Row]
     # Under which name each student's work came.
     senders: dict[str, str]
+    # How the memory of students' code was limited: in one way, or in several.
+    memory: tuple[str, ...] = ()
 
     @property
     def most(self) -> float:
         return sum(self.tasks.values())
+
+    @property
+    def limited_by(self) -> str:
+        """How memory was limited, as a sentence; empty if nothing was graded."""
+        words = " or by ".join(self.memory)
+        return f"Memory of students' code was limited by {words}." if words else ""
 
 
 def table_of(course: Course) -> Table:
@@ -265,7 +273,9 @@ def table_of(course: Course) -> Table:
         worth = dict.fromkeys(task.values(), 0.0)
         for cell in (*notebook.grade_cells, *notebook.task_cells):
             worth[task[cell.name]] += cell.max_score
-    return Table(course.assignment, worth, rows(course), course.senders())
+    memory = {record.memory for record in course.records().values()} - {""}
+    found = rows(course), course.senders(), tuple(sorted(memory))
+    return Table(course.assignment, worth, *found)
 
 
 FRONT, BACK = ["student", "graded", "points", "of"], ["to_mark", "reason", "notes"]
@@ -344,6 +354,7 @@ def as_page(table: Table) -> str:
             [["students", "task", "what the test says", "who"], *common]
         ),
         notes=_html([["student", "what had to be put right"], *put_right]),
+        memory=escape(table.limited_by),
     )
 
 
@@ -363,6 +374,7 @@ th, td {{ border-bottom: 1px solid #bbb; padding: 0.3em 0.8em; text-align: left;
 {mistakes}
 <h2>Put right before grading</h2>
 {notes}
+<p>{memory}</p>
 </body></html>
 """
 
@@ -432,7 +444,8 @@ def summary(table: Table) -> str:
     if put_right:
         lines += ["", "Put right before grading:", *put_right]
     n = sum(each.graded for each in table.rows)
-    return "\n".join([*lines, "", f"{n} of {len(table.rows)} graded"])
+    lines += ["", *filter(None, [table.limited_by])]
+    return "\n".join([*lines, f"{n} of {len(table.rows)} graded"])
 
 
 class GradesExport(ExportPlugin):

@@ -15,7 +15,7 @@ from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from traitlets.config import Config
 
 from classroom.course import check_folder
-from classroom.execute import JailedExecute
+from classroom.execute import SandboxedExecute
 from classroom.pages import FeedbackPage, Marks, cell2html
 from classroom.report import GradesExport
 from classroom.restore import HideTests, NameAssignment, RestoreCells, remove_links
@@ -23,7 +23,7 @@ from classroom.sent import SentExporter
 
 
 def configure(c: Config) -> None:
-    """Grade behind the wall, show nothing that runs, export no silent zero."""
+    """Grade in the sandbox, show nothing that runs, export no silent zero."""
     # nbgrader calls alembic by its name, be the environment activated or not
     os.environ["PATH"] = os.pathsep.join([f"{sys.prefix}/bin", os.environ["PATH"]])
     c.GenerateAssignment.force = True  # what is released follows from the source
@@ -37,7 +37,7 @@ def configure(c: Config) -> None:
     c.Autograde.exporter_class = SentExporter
     c.Autograde.sanitize_preprocessors = [RestoreCells]
     c.Autograde.autograde_preprocessors = [
-        JailedExecute,
+        SandboxedExecute,
         SaveAutoGrades,
         AssignLatePenalties,
     ]

@@ -103,6 +103,8 @@ def test_each_module_can_be_imported_alone_and_does_nothing_else():
 
 # The contracts, tested ------------------------------------------------------------
 
+SANDBOX = "../classroom/sandbox"
+
 
 @pytest.mark.parametrize(
     ("file", "line", "says"),
@@ -114,6 +116,17 @@ def test_each_module_can_be_imported_alone_and_does_nothing_else():
         ("files.py", "import book.viz", "llm.files -> book.viz"),
         ("files.py", "import tests.house", "llm.files -> tests.house"),
         ("museum.py", "", "llm.museum"),
+        (
+            f"{SANDBOX}/seccomp.py",
+            "import classroom.course",
+            "seccomp -> classroom.c",
+        ),
+        (
+            f"{SANDBOX}/inside.py",
+            "from .limits import Limits",
+            "inside -> classroom.s",
+        ),
+        (f"{SANDBOX}/secrets.py", "", "classroom.sandbox.secrets"),
     ],
 )
 def test_an_import_that_goes_up_is_caught(tmp_path, file, line, says):

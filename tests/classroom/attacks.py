@@ -1,7 +1,7 @@
 """Submissions that mean no good, and some that are merely broken.
 
-They are text here. They are run by `test_hostile` only, behind the wall, and never
-anywhere else. An attack stands in the cell of the task `double`; the task `Tally` is
+They are text here. They are run in the sandbox only, by `test_hostile` and
+`test_sandbox`. An attack stands in the cell of the task `double`; the task `Tally` is
 answered rightly after it, for 3 points, which an attack may cost its author.
 """
 
@@ -157,7 +157,7 @@ print("mounted" if libc.mount(b"x", b"/tmp/work", b"tmpfs", 0, 0) == 0 else "")
 for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger"):
     try:
         open(path, "w")
-        print("open", "door")
+        print("open", "file")
     except OSError:
         pass
 """,
@@ -209,7 +209,7 @@ for _ in range(20):
 import builtins, sys, torch
 torch.equal = torch.allclose = torch.Tensor.__eq__ = lambda *a, **k: True
 builtins.AssertionError = builtins.len = builtins.print = lambda *a, **k: True
-sys.modules["classroom.wire"].pack = lambda *a: True
+sys.modules["classroom.sandbox.wire"].pack = lambda *a: True
 def double(x):
     return 7
 """,
@@ -321,8 +321,9 @@ for start in ("COURSE", "/", "/proc/1/root", "/proc/self/cwd/..", "/proc/1/cwd")
 WRITE = """
 import glob, os, sys
 places = ["COURSE", "COURSE/gradebook.db", "COURSE/submitted/right/tiny/tiny.ipynb"]
-places += ["COURSE/autograded/evil", "/usr/lib/evil", "/etc/evil", "/jail/evil"]
-places += ["/jail/classroom/inside.py", sys.prefix + "/evil", os.__file__, "/evil"]
+places += ["COURSE/autograded/evil", "/usr/lib/evil", "/etc/evil", "/sandbox/evil"]
+places += ["/sandbox/classroom/sandbox/inside.py", sys.prefix + "/evil", os.__file__]
+places += ["/evil"]
 for place in places:
     try:
         os.makedirs(os.path.dirname(place), exist_ok=True)
@@ -351,7 +352,7 @@ def hold(file, flags):  # a page of a mapping keeps all the others
         call(11, ctypes.c_void_p(place + 4096), ctypes.c_size_t(10**8 - 4096))
     time.sleep(1)
 """
-DOORS = {
+ESCAPES = {
     "read-a-key": """
 found = ctypes.create_string_buffer(100)
 key = call(250, 10, -3, b"user", b"planted", 0)
@@ -433,6 +434,88 @@ hold(os.open("/dev/zero", os.O_RDWR), mmap.MAP_SHARED)
 print("open")
 """,
 }
+# Those that hold memory where no process has it.
+HOARDS = [n for n in ESCAPES if n.startswith("memory-")] + ["a-folder-of-its-own"]
+
+
+def in_a_process(source: str) -> str:
+    """A cell that runs this in a Python of its own, and shows what it prints."""
+    return (
+        "import subprocess, sys\n"
+        f"words = [sys.executable, '-c', {source!r}]\n"
+        "done = subprocess.run(words, capture_output=True, text=True)\n"
+        "done.stdout + done.stderr"
+    )
+
+
+# What takes more than 400 MB together, and no process much of it.
+MEMORY = {
+    "many-processes": """
+import os, time
+for _ in range(5):
+    if os.fork() == 0:
+        kept = b"x" * 10**8
+        time.sleep(9)
+time.sleep(9)
+""",
+    "pages-without-a-file": """
+import mmap, os, time
+for _ in range(5):
+    if os.fork() == 0:
+        kept = mmap.mmap(-1, 10**8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        for _ in range(10):
+            kept.write(bytes(10**7))
+        time.sleep(9)
+time.sleep(9)
+""",
+    "files": """
+import time
+for folder in ("/tmp/work", "/dev/shm"):
+    for number in range(20):
+        open(f"{folder}/{number}", "wb").write(bytes(10**7))
+time.sleep(9)
+""",
+    "files-without-a-name": """
+import tempfile, time
+kept = [tempfile.TemporaryFile(dir=d) for d in ("/tmp", "/dev/shm")]
+for file in kept:
+    for _ in range(20):
+        file.write(bytes(10**7))
+time.sleep(9)
+""",
+    "shared-memory": """
+import os, tempfile, time, torch
+from multiprocessing.shared_memory import SharedMemory
+for number in range(4):
+    if os.fork():
+        continue
+    if number % 2:
+        kept = SharedMemory(create=True, size=10**8)
+        for start in range(0, 10**8, 10**7):
+            kept.buf[start : start + 10**7] = bytes(10**7)
+    else:
+        file = tempfile.NamedTemporaryFile()
+        kept = torch.from_file(file.name, shared=True, size=10**8 // 4).fill_(1)
+    time.sleep(9)
+time.sleep(9)
+""",
+}
+# As much, in buffers of the kernel: only a control group counts these.
+SOCKETS = """
+import os, socket, time
+def fill(pair):
+    pair[0].setblocking(False)
+    try:
+        while True:
+            pair[0].send(bytes(10**5))
+    except BlockingIOError:
+        return pair
+for _ in range(4):
+    if os.fork() == 0:
+        kept = [fill(socket.socketpair()) for _ in range(480)]
+        time.sleep(9)
+time.sleep(9)
+"""
 # What an honest notebook may want of the system.
 WANTED = {
     "threads": """
@@ -466,8 +549,8 @@ print(subprocess.run(["echo", "7"], capture_output=True, text=True).stdout)
     "a-line-for-the-shell": "!echo 7",
     "sockets-of-its-own": """
 import socket
-with socket.create_server(("127.0.0.1", 0)) as door:
-    with socket.create_connection(door.getsockname()) as s:
+with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_connection(server.getsockname()) as s:
         print(s.family.name)
 """,
     "asyncio": """

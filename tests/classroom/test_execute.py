@@ -1,4 +1,4 @@
-"""Tests on this side of the wall use what is on the other as if it were here."""
+"""Tests outside the sandbox use what is in it as if it were here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import tiny
 from nbformat.v4 import new_code_cell
 
 from classroom.execute import Examiner, Given, plain_outputs, without_magics
-from classroom.jail import Jail, Limits
+from classroom.sandbox.limits import Limits
+from classroom.sandbox.process import Sandbox
 
 SETUP = """%matplotlib inline
 import random
@@ -116,12 +117,12 @@ FAILS = {
 
 
 @pytest.fixture(scope="module")
-def examiner(jail, tmp_path_factory):
+def examiner(sandbox, tmp_path_factory):
     tests = HOLDS | {name: source for name, (source, _) in FAILS.items()}
     given = [Given("setup", SETUP, False)]
     given += [Given(name, source, True) for name, source in tests.items()]
-    with Jail(tmp_path_factory.mktemp("work"), Limits()) as jail:
-        examiner = Examiner(jail, given)
+    with Sandbox(tmp_path_factory.mktemp("work"), Limits()) as sandbox:
+        examiner = Examiner(sandbox, given)
         assert examiner.run(SETUP) == [] and examiner.run(STUDENT) == []
         assert examiner.examine("an-object") == []
         yield examiner
@@ -145,14 +146,14 @@ def test_the_cell_that_counts_is_the_teachers(examiner):
     assert examiner.outputs(sent)[0].evalue == "7 is not 8"
 
 
-def test_an_assignment_that_is_wrong_is_not_blamed_on_students(jail, tmp_path):
-    with Jail(tmp_path, Limits()) as jail:
+def test_an_assignment_that_is_wrong_is_not_blamed_on_students(sandbox, tmp_path):
+    with Sandbox(tmp_path, Limits()) as sandbox:
         with pytest.raises(SyntaxError):
-            Examiner(jail, [Given("test", "assert (", True)])
+            Examiner(sandbox, [Given("test", "assert (", True)])
         with pytest.raises(
             ValueError, match=r"given cell plot .* fails before any work"
         ):
-            Examiner(jail, [Given("plot", "answer(1)", False)])
+            Examiner(sandbox, [Given("plot", "answer(1)", False)])
 
 
 # A death in each way there is, by a cell or by what a test asks; the words for it.
@@ -183,29 +184,33 @@ DEATHS = {
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_cell_that_ends_python_costs_nobody_else_anything(jail, tmp_path, death):
+def test_a_cell_that_ends_python_costs_nobody_else_anything(
+    sandbox, tmp_path, death
+):
     source, words = DEATHS[death]
     tests = [Given("before", "assert first() == 1", True)]
     tests += [Given("after", "assert second() == 2 == first() + 1", True)]
-    with Jail(tmp_path, Limits(megabytes=700, cell_seconds=5)) as jail:
-        examiner = Examiner(jail, tests)
+    with Sandbox(tmp_path, Limits(megabytes=700, cell_seconds=5)) as sandbox:
+        examiner = Examiner(sandbox, tests)
         assert outputs(examiner, "def first(): return 1") == []
         (*_, output) = outputs(examiner, source)
         assert output.ename == "Ended" and words in output.evalue
         assert outputs(examiner, "pass", "before") == []
         assert outputs(examiner, "def second(): return 2") == []
         assert outputs(examiner, "pass", "after") == []
-        assert jail.lives == 2 and not jail.fault
+        assert sandbox.starts == 2 and not sandbox.fault
 
 
 @pytest.mark.parametrize("death", ["exit", "memory", "no-end"])
-def test_a_test_that_ends_python_fails_and_the_next_does_not(jail, tmp_path, death):
+def test_a_test_that_ends_python_fails_and_the_next_does_not(
+    sandbox, tmp_path, death
+):
     body = DEATHS[death][0].replace("\n", "\n    ")
     tests = [Given("deadly", "asked = later()\ndeadly()", True)]
     tests += [Given("healthy", "assert later()() == [1] and VERSION == 7", True)]
     tests += [Given("stale", "asked()", True)]
-    with Jail(tmp_path, Limits(megabytes=700, cell_seconds=5)) as jail:
-        examiner = Examiner(jail, tests)
+    with Sandbox(tmp_path, Limits(megabytes=700, cell_seconds=5)) as sandbox:
+        examiner = Examiner(sandbox, tests)
         source = (
             f"VERSION = 7\nkept = []\ndef deadly():\n    global kept\n    {body}"
         )
@@ -219,28 +224,28 @@ def test_a_test_that_ends_python_fails_and_the_next_does_not(jail, tmp_path, dea
         assert "was lost when a test above ended Python" in output.evalue
 
 
-def test_a_cell_that_dies_only_the_second_time_is_left_out_then(jail, tmp_path):
-    """It finds what it has left in the first life: nothing."""
+def test_a_cell_that_dies_only_the_second_time_is_left_out_then(sandbox, tmp_path):
+    """It finds what it has left at the first start: nothing."""
     again = "import os\nkept = 7\nif runs > 1: os._exit(1)"
-    with Jail(tmp_path, Limits()) as jail:
-        examiner = Examiner(jail, [Given("test", "assert after == 8", True)])
+    with Sandbox(tmp_path, Limits()) as sandbox:
+        examiner = Examiner(sandbox, [Given("test", "assert after == 8", True)])
         for source in ("runs = 1", again, "after = 8"):
             assert outputs(examiner, source) == []
         examiner.ran[0] = "runs = 2"
         outputs(examiner, "import os; os._exit(1)")
         assert outputs(examiner, "pass", "test") == []
-        assert examiner.ran == ["runs = 2", "after = 8"] and jail.lives == 3
+        assert examiner.ran == ["runs = 2", "after = 8"] and sandbox.starts == 3
 
 
-def test_when_the_time_is_over_nothing_starts_again(jail, tmp_path):
-    with Jail(tmp_path, Limits(total_seconds=2)) as jail:
-        examiner = Examiner(jail, [])
+def test_when_the_time_is_over_nothing_starts_again(sandbox, tmp_path):
+    with Sandbox(tmp_path, Limits(total_seconds=2)) as sandbox:
+        examiner = Examiner(sandbox, [])
         outputs(examiner, "import time; time.sleep(9)")
         time.sleep(1)
         for _ in range(2):
             (output,) = outputs(examiner, "1")
             assert "more than 2 s in all" in output.evalue
-        assert jail.lives == 1
+        assert sandbox.starts == 1
 
 
 # Answers that cannot be sent, and the words for it; what comes after them is asked.
@@ -275,12 +280,12 @@ def deep(n):
 """
 
 
-def test_an_answer_that_cannot_be_sent_fails_alone(jail, tmp_path):
+def test_an_answer_that_cannot_be_sent_fails_alone(sandbox, tmp_path):
     tests = [Given(n, f"{n.replace('-', '_')}()", True) for n in ANSWERS]
     long = "assert long() == 10**5000 and -long() == minus()"
     tests.append(Given("long", long, True))
-    with Jail(tmp_path, Limits(megabytes=700)) as jail:
-        examiner = Examiner(jail, tests)
+    with Sandbox(tmp_path, Limits(megabytes=700)) as sandbox:
+        examiner = Examiner(sandbox, tests)
         assert outputs(examiner, ODD) == []
         asked = {n.replace("-", "_"): what for n, (what, _) in ANSWERS.items()}
         asked |= {"long": "10**5000", "minus": "-10**5000"}
@@ -290,7 +295,7 @@ def test_an_answer_that_cannot_be_sent_fails_alone(jail, tmp_path):
             (output,) = outputs(examiner, "pass", name)
             assert words in "\n".join(output.traceback), output
         assert outputs(examiner, "pass", "long") == []
-        assert jail.lives == 1
+        assert sandbox.starts == 1
 
 
 @pytest.mark.parametrize(
@@ -303,12 +308,12 @@ def test_an_answer_that_cannot_be_sent_fails_alone(jail, tmp_path):
          "get_ipython()._showtraceback(OSError, '', ['x' * 2000] * 50)", "16 MB"),
     ],
 )  # fmt: skip
-def test_what_a_cell_shows_never_ends_it(jail, tmp_path, source, words):
-    with Jail(tmp_path, Limits()) as jail:
-        examiner = Examiner(jail, [])
+def test_what_a_cell_shows_never_ends_it(sandbox, tmp_path, source, words):
+    with Sandbox(tmp_path, Limits()) as sandbox:
+        examiner = Examiner(sandbox, [])
         assert words in str(outputs(examiner, source))
         (output,) = outputs(examiner, "6 * 7")[:1]
-        assert output.data["text/plain"] == "42" and jail.lives == 1
+        assert output.data["text/plain"] == "42" and sandbox.starts == 1
 
 
 def outputs(examiner: Examiner, source: str, name: str = "work") -> list:

@@ -25,10 +25,13 @@ from classroom.cells import name_of
 from classroom.collect import Collect, collect
 from classroom.course import NOTHING_SENT, Course, Record
 from classroom.grade import Grade, limits_of
-from classroom.jail import Jail
 from classroom.pages import Marks
 from classroom.pool import convert, each_apart
 from classroom.report import Report
+from classroom.sandbox import cgroups
+from classroom.sandbox.cgroups import describe
+from classroom.sandbox.process import Sandbox
+from conftest import abandoned_groups, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 WRONG = {
@@ -68,7 +71,7 @@ def test_what_students_get_has_no_secrets(made):
 
 
 def test_a_class_is_graded_once_and_again_where_something_changed(
-    jail, course, capsys
+    sandbox, course, capsys
 ):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     tiny.submit(course, "wrong", tiny.answered(course, **WRONG))
@@ -76,10 +79,13 @@ def test_a_class_is_graded_once_and_again_where_something_changed(
     printed = capsys.readouterr().out
     assert "right       8 of 10, 1 to mark" in printed
     assert "1 × double: twice 3 is 6" in printed and "2 of 2 graded" in printed
+    memory = f"Memory of students' code was limited by {describe(cgroups.place())}."
+    assert memory in printed
     line = table(course)["wrong"]
     assert (line["points"], line["double"], line["Tally"]) == ("3", "0", "3")
     page = (course.reports / "tiny.html").read_text()
     assert "twice 3 is 6" in page and "<script" not in page
+    assert html.escape(memory) in page
     feedback = course.file("feedback", "wrong").read_text()
     assert "twice 3 is 6" in feedback and "a hidden test" in feedback
     assert tiny.SECRET not in feedback
@@ -104,7 +110,7 @@ def test_a_class_is_graded_once_and_again_where_something_changed(
     assert table(course)["right"]["of"] == "12"
 
 
-def test_marks_of_a_person_are_kept_and_reach_the_student(jail, course, capsys):
+def test_marks_of_a_person_are_kept_and_reach_the_student(sandbox, course, capsys):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     silent = {name: tiny.RIGHT[name] for name in ("double", "Tally")}
     tiny.submit(course, "silent", tiny.answered(course, **silent))
@@ -129,7 +135,9 @@ def test_marks_of_a_person_are_kept_and_reach_the_student(jail, course, capsys):
     assert "</a>: 1.5 of 2, <a" in page and "not marked yet" not in page
 
 
-def test_the_marking_guide_is_there_for_who_marks_and_for_nobody_else(jail, course):
+def test_the_marking_guide_is_there_for_who_marks_and_for_nobody_else(
+    sandbox, course
+):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     assert grade(course) == 0
     assert tiny.MARKING in course.file("autograded", "right").read_text()
@@ -137,7 +145,7 @@ def test_the_marking_guide_is_there_for_who_marks_and_for_nobody_else(jail, cour
 
 
 def test_feedback_lists_the_tasks_and_returns_under_the_names_it_came_with(
-    jail, course, tmp_path
+    sandbox, course, tmp_path
 ):
     sent = tmp_path / "sent" / "Zoé O'Brien_12_assignsubmission_file_"
     sent.mkdir(parents=True)
@@ -166,7 +174,7 @@ def test_feedback_lists_the_tasks_and_returns_under_the_names_it_came_with(
     assert len(re.findall(r'<li><a href="#', mixed)) == 3
 
 
-def test_what_grading_says_on_the_way(jail, course, capsys):
+def test_what_grading_says_on_the_way(sandbox, course, capsys):
     for student in ("Anna_Lee_12", "Ben_13"):
         tiny.submit(course, student, tiny.answered(course, **tiny.RIGHT))
     assert grade(course, student=("Ben_13",)) == 0
@@ -186,14 +194,14 @@ def test_what_grading_says_on_the_way(jail, course, capsys):
     assert "has changed since it was released" in capsys.readouterr().err
 
 
-def test_nothing_written_is_no_common_mistake(jail, course, capsys):
+def test_nothing_written_is_no_common_mistake(sandbox, course, capsys):
     tiny.submit(course, "nothing", tiny.released(course))
     assert grade(course) == 0
     assert "most often" not in capsys.readouterr().out
 
 
 def test_an_answer_counts_wherever_it_stands_and_both_are_told(
-    jail, course, capsys
+    sandbox, course, capsys
 ):
     both = new_code_cell(f"{tiny.RIGHT['double']}\n\n\n{tiny.RIGHT['Tally']}")
     one = tiny.answered(course, why=tiny.RIGHT["why"])
@@ -223,7 +231,7 @@ def test_an_answer_counts_wherever_it_stands_and_both_are_told(
     assert begun.count(": not written yet") == 1  # only Tally is
 
 
-def test_what_is_no_answer_to_the_assignment_is_not_graded(jail, course):
+def test_what_is_no_answer_to_the_assignment_is_not_graded(sandbox, course):
     nameless = tiny.answered(course, **tiny.RIGHT)
     for cell in nameless.cells:
         cell.metadata.clear()
@@ -252,7 +260,7 @@ def test_what_is_no_answer_to_the_assignment_is_not_graded(jail, course):
     assert table(course)["next"]["reason"] == reason
 
 
-def test_no_points_by_defining_what_the_tests_define(jail, course):
+def test_no_points_by_defining_what_the_tests_define(sandbox, course):
     """Hidden tests first, and the tests' helpers in the student's own words."""
     source = tiny.source()
     visible, hidden = source.cells[2:4]
@@ -294,7 +302,7 @@ GenerateFeedback.start = start
 """
 
 
-def test_no_picture_and_no_text_costs_the_grade(jail, course):
+def test_no_picture_and_no_text_costs_the_grade(sandbox, course):
     sent = tiny.answered(course, **tiny.RIGHT | {"why": PASTED})
     sent.cells[-1].attachments = {
         "drawn.png": {"image/png": DOT},
@@ -322,13 +330,15 @@ def test_no_picture_and_no_text_costs_the_grade(jail, course):
 def undone(monkeypatch):
     """What a course's settings replace in this process, too, is put back."""
     for owner, name in (
-        (Marks, "preprocess"), (pool.GenerateFeedback, "start"), (Jail, "_excess"),
+        (Marks, "preprocess"), (pool.GenerateFeedback, "start"), (Sandbox, "_excess"),
     ):  # fmt: skip
         monkeypatch.setattr(owner, name, getattr(owner, name))
 
 
 @pytest.mark.parametrize("fault", [UNDRAWN, UNWRITTEN])
-def test_a_page_that_cannot_be_drawn_leaves_the_grade(jail, course, fault, undone):
+def test_a_page_that_cannot_be_drawn_leaves_the_grade(
+    sandbox, course, fault, undone
+):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     config = course.folder / "nbgrader_config.py"
     config.write_text(config.read_text() + fault)
@@ -346,7 +356,7 @@ def test_a_page_that_cannot_be_drawn_leaves_the_grade(jail, course, fault, undon
     assert Report(assignment="tiny", course=course.folder)() == 0
 
 
-def test_a_fault_of_the_jail_is_no_zero(jail, course, undone):
+def test_a_fault_of_the_sandbox_is_no_zero(sandbox, course, undone):
     slow = tiny.RIGHT | {
         "double": f"import time; time.sleep(1)\n{tiny.RIGHT['double']}"
     }
@@ -356,12 +366,14 @@ def test_a_fault_of_the_jail_is_no_zero(jail, course, undone):
     assert grade(course) == 1
     line = table(course)["right"]
     assert (line["graded"], line["points"]) == ("no", "")
-    assert line["reason"].startswith("the jail failed, not the work: it could not")
+    assert line["reason"].startswith(
+        "the sandbox failed, not the work: it could not"
+    )
 
 
 BLIND = """
-from classroom.jail import Jail
-Jail._excess = lambda self: 1 / 0 if hasattr(self, "deadline") else ""  # once started
+from classroom.sandbox.process import Sandbox
+Sandbox._excess = lambda self: 1 / 0 if hasattr(self, "deadline") else ""  # once started
 """
 
 
@@ -371,7 +383,7 @@ Jail._excess = lambda self: 1 / 0 if hasattr(self, "deadline") else ""  # once s
     ("x = (", "SyntaxError"),
 ])  # fmt: skip
 def test_a_name_that_is_missing_has_its_reason_in_the_table(
-    jail, course, end, reason
+    sandbox, course, end, reason
 ):
     answers = tiny.RIGHT | {"double": f"{end}\n{tiny.RIGHT['double']}"}
     tiny.submit(course, "late", tiny.answered(course, **answers))
@@ -381,7 +393,9 @@ def test_a_name_that_is_missing_has_its_reason_in_the_table(
     assert html.escape(words + reason) in page
 
 
-def test_who_cannot_be_graded_is_no_zero_and_harms_nobody(jail, course, tmp_path):
+def test_who_cannot_be_graded_is_no_zero_and_harms_nobody(
+    sandbox, course, tmp_path
+):
     for student in ("right", "slow", "crash"):
         tiny.submit(course, student, tiny.answered(course, **tiny.RIGHT))
     (tmp_path / "sent" / "lost").mkdir(parents=True)
@@ -396,16 +410,17 @@ def test_who_cannot_be_graded_is_no_zero_and_harms_nobody(jail, course, tmp_path
     assert {lines[name]["points"] for name in ("*", "lost")} == {""}
 
 
-def test_a_grader_that_hangs_or_dies_is_ended(jail, course, monkeypatch):
+def test_a_grader_that_hangs_or_dies_is_ended(sandbox, course, monkeypatch):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     ((_, reason, _),) = each_apart(course, ["right"], 1, 0.3)
     assert reason == "grading took more than 0.3 s"
+    wait_until(lambda: not abandoned_groups())
     monkeypatch.setattr(pool, "work", os.abort)  # which takes no arguments
     ((_, reason, _),) = each_apart(course, ["right"], 1, 60)
     assert "the grader itself ended" in reason
 
 
-def test_a_stopped_run_goes_on_where_it_was(jail, course, monkeypatch):
+def test_a_stopped_run_goes_on_where_it_was(sandbox, course, monkeypatch):
     for student in ("first", "second"):
         tiny.submit(course, student, tiny.answered(course, **tiny.RIGHT))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -433,7 +448,7 @@ def nbgrader(course: Course, *words: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_plain_nbgrader_does_the_same(jail, course):
+def test_plain_nbgrader_does_the_same(sandbox, course):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     tiny.submit(course, "broken", b"broken")
     (holes := course.place("submitted", "right") / "holes").touch()
@@ -448,7 +463,7 @@ def test_plain_nbgrader_does_the_same(jail, course):
     assert points == {"right": ("yes", "8"), "broken": ("no", "")}
 
 
-def test_all_grades_are_one_table(jail, course):
+def test_all_grades_are_one_table(sandbox, course):
     """A line for each student in each assignment, under one heading."""
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     assert grade(course) == 0
@@ -467,7 +482,7 @@ def test_all_grades_are_one_table(jail, course):
     )
 
 
-def test_what_stands_beside_a_grade(jail, course, tmp_path, capsys):
+def test_what_stands_beside_a_grade(sandbox, course, tmp_path, capsys):
     """A newer upload that can't be read; and that somebody has sent nothing."""
     sent = tmp_path / "sent" / "anna"
     sent.mkdir(parents=True)
@@ -492,7 +507,7 @@ def test_what_stands_beside_a_grade(jail, course, tmp_path, capsys):
 
 
 def test_what_came_late_says_so_and_costs_what_the_course_takes(
-    jail, course, tmp_path
+    sandbox, course, tmp_path
 ):
     """As the guide has it: a due date, times from the exchange, and a penalty."""
     config = course.folder / "nbgrader_config.py"
@@ -513,7 +528,7 @@ def test_what_came_late_says_so_and_costs_what_the_course_takes(
     assert lines["bob"]["notes"] == "42.0 hours late: 1.6 points less"
 
 
-def test_a_folder_too_large_is_a_reason(jail, course):
+def test_a_folder_too_large_is_a_reason(sandbox, course):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     (holes := course.place("submitted", "right") / "holes").touch()
     os.truncate(holes, 3_000_000_000)
@@ -524,7 +539,7 @@ def test_a_folder_too_large_is_a_reason(jail, course):
     assert not (course.folder / "autograded").exists()
 
 
-def test_two_graders_at_once_take_turns(jail, course):
+def test_two_graders_at_once_take_turns(sandbox, course):
     """Both at one assignment: the second finds all done, and nothing is torn."""
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     words = [sys.executable, "-m", "classroom.grade", "tiny", "--course"]
@@ -550,7 +565,7 @@ def test_two_graders_at_once_take_turns(jail, course):
         ("tiny", {"jobs": 0}, "jobs=0 must be at least 1"),
     ],
 )
-def test_what_cannot_be_done_is_said(jail, course, assignment, options, said):
+def test_what_cannot_be_done_is_said(sandbox, course, assignment, options, said):
     with pytest.raises(ValueError, match=said):
         Grade(assignment=assignment, course=course.folder, **options)()
 
@@ -565,10 +580,10 @@ def test_the_command_says_it_in_a_line(tmp_path):
     assert done.stderr.endswith("is no course: it has no nbgrader_config.py\n")
 
 
-def test_where_there_is_no_jail_nothing_is_graded(course, monkeypatch, tmp_path):
+def test_where_there_is_no_sandbox_nothing_is_graded(course, monkeypatch, tmp_path):
     tiny.submit(course, "right", tiny.answered(course, **tiny.RIGHT))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ValueError, match="in a jail or not at all"):
+    with pytest.raises(ValueError, match="in a sandbox or not at all"):
         grade(course)
     assert course.records() == {} and not (course.folder / "autograded").exists()
 

@@ -12,7 +12,7 @@ from classroom.wrong_answers import wrong_answers
 COMMANDS = sorted(set(re.findall(r"python -m (classroom\.\w+)", GUIDE)))
 SOURCES = "\n".join(
     re.sub(r"[\"'({]?\s*\n\s*f?[\"']", "", path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "classroom").glob("*.py"))
+    for path in sorted((ROOT / "classroom").rglob("*.py"))
 )
 
 
@@ -34,13 +34,13 @@ def test_every_target_of_make_in_the_guide_exists():
 @pytest.mark.parametrize(
     "message",
     [
-        "students' code runs in a jail or not at all",
+        "students' code runs in a sandbox or not at all",
         "is not in the gradebook yet",
         "nobody has sent",
         "has ended Python",
         "stopped after",
         "has changed since it was released",
-        "the jail failed, not the work",
+        "the sandbox failed, not the work",
         "changed since it was graded",
         "is working on",
         "a newer upload can't be read",

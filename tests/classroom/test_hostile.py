@@ -1,8 +1,8 @@
 """Hostile and broken submissions: none gains a point, learns a secret, or costs
 anybody else anything, and each ends graded or with a reason in words.
 
-They are all graded in one run, among three honest ones. Their code runs behind the
-wall only: without a jail, all of this is skipped.
+They are all graded in one run, among three honest ones. Their code runs in the
+sandbox only: without a sandbox, all of this is skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import pytest
 import tiny
 
 from classroom.course import Course, fingerprint
-from classroom.grade import PATIENCE, Grade
+from classroom.grade import GRACE_SECONDS, Grade
+from conftest import abandoned_groups, wait_until
 
 ENVIRONMENT = "planted-in-the-environment"
 NEIGHBOUR = "planted-in-a-neighbour"
@@ -48,23 +49,23 @@ class Graded:
 
 
 @pytest.fixture(scope="module")
-def graded(jail, tmp_path_factory) -> Graded:
+def graded(sandbox, tmp_path_factory) -> Graded:
     course = tiny.make_course(tmp_path_factory.mktemp("course"))
     printed = tmp_path_factory.mktemp("printed") / "out.txt"
     with (
         pytest.MonkeyPatch.context() as patch,
-        socket.create_server(("", 0)) as door,
+        socket.create_server(("", 0)) as server,
     ):
         patch.setenv("PLANTED", ENVIRONMENT)
-        submit_all(course, door.getsockname()[1])
+        submit_all(course, server.getsockname()[1])
         before = fingerprint(course.folder / "submitted")
         with printed.open("w") as out:
             patch.setattr("sys.stdout", out)
             status = Grade(assignment="tiny", course=course.folder, jobs=2)()
-        door.settimeout(0.1)
+        server.settimeout(0.1)
         visitors = 0
         with pytest.raises(TimeoutError):
-            while door.accept():
+            while server.accept():
                 visitors += 1
     lines = (course.reports / "tiny.csv").read_text().splitlines()
     table = {line["student"]: line for line in csv.DictReader(lines)}
@@ -165,7 +166,7 @@ def test_nothing_was_written_and_nobody_became_root(graded):
     assert not Path("/tmp/pwned").exists()
     for student, words in {
         "write-it-all": ["written"],
-        "privileges": ["became root", "mounted", "open door"],
+        "privileges": ["became root", "mounted", "open file"],
     }.items():
         shown = str(outputs_of(graded.course, student))
         shown = shown.replace("written /tmp/", "")  # that was its own
@@ -179,7 +180,8 @@ def test_links_do_not_travel(graded):
 def test_everything_ended_and_in_time(graded):
     lines = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"])]
     assert ["sleep", "86399"] not in lines
-    most = 2 * tiny.SMALL["total_seconds"] + PATIENCE
+    wait_until(lambda: not abandoned_groups())
+    most = 2 * tiny.SMALL["total_seconds"] + GRACE_SECONDS
     records = graded.course.records()
     assert max(record.seconds for record in records.values()) < most + 10
 

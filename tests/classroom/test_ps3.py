@@ -424,7 +424,7 @@ CLASS = list(submissions())
 
 
 @pytest.fixture(scope="module")
-def graded_course(tmp_path_factory, jail):
+def graded_course(tmp_path_factory, sandbox):
     """The course as after the commands of the guide: generate, collect, grade."""
     course = tmp_path_factory.mktemp("course")
     shutil.copytree(SOURCE / "ps3", course / "source" / "ps3")

@@ -1,4 +1,4 @@
-"""Plain data goes across the wall and comes back the same; nothing else does."""
+"""Plain data goes into the sandbox and comes back the same; nothing else does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classroom.wire import DTYPES, pack, unpack
+from classroom.sandbox.wire import DTYPES, pack, unpack
 
 LONG = st.integers(-(10**5), 10**5).map(lambda n: n * 10**5_000)
 ATOMS = st.none() | st.booleans() | st.integers() | LONG | st.text() | st.binary()

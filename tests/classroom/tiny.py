@@ -20,7 +20,7 @@ CONFIG = """
 from classroom.settings import configure
 c = get_config()
 configure(c)
-c.JailedExecute.limits = {limits}
+c.SandboxedExecute.limits = {limits}
 """
 SMALL = {
     "cell_seconds": 3,

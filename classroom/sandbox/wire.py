@@ -1,4 +1,4 @@
-"""Plain data across the wall: Python values to JSON and back, never by pickle.
+"""Plain data in and out of the sandbox: Python values to JSON and back, never by pickle.
 
 The same file serves both sides. What comes from the student's side is rebuilt from
 exact builtins and CPU tensors; of anything else comes a handle, a number that names

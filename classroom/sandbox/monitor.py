@@ -1,9 +1,10 @@
-"""What all processes of a jail take together, counted from outside.
+"""What all processes of a sandbox take together, counted from outside.
 
-Memory is what would be free again if the jail ended: private pages, shared out
-where two processes have the same (`Pss`, so that a fork costs what it changes),
-what is swapped out, and what the two folders in memory hold. Memory outside
-processes and folders cannot be had behind the wall: see `seccomp`.
+Where there is no control group (`cgroups`), memory is counted here too. It is what
+would be free again if the sandbox ended: private pages, shared out where two
+processes have the same (`Pss`, so that a fork costs what it changes), what is swapped
+out, and what the two folders in memory hold. Memory outside processes and folders
+cannot be had inside: see `seccomp`.
 """
 
 from __future__ import annotations
@@ -17,54 +18,53 @@ from pathlib import Path
 
 import psutil
 
-FOLDERS = ("/tmp", "/dev/shm")  # in memory, and the jail's own
+FOLDERS = ("/tmp", "/dev/shm")  # in memory, and the sandbox's own
 
 
 @dataclass(frozen=True)
 class Use:
-    """What processes take: bytes, seconds, and how many there are."""
+    """What processes take, memory aside."""
 
-    memory: int
-    busy: float
-    processes: int
+    processor_seconds: float
     files: int  # in its folders
     handles: int  # open files and sockets; each may hold data in the kernel
 
 
-def used_by(pid: int, memory_limit: int, process_limit: int) -> Use:
-    """What a process and its descendants take.
-
-    memory_limit: in bytes; while a first, larger estimate stays below, nothing is
-    counted page by page. process_limit: where there are more, they are only counted.
-    """
+def family(pid: int) -> list[int]:
+    """A process and its descendants."""
     try:
         root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
+        return [pid, *(child.pid for child in root.children(recursive=True))]
     except psutil.NoSuchProcess:
-        return Use(0, 0, 0, 0, 0)
-    if len(family) > process_limit:
-        return Use(0, 0, len(family), 0, 0)
-    memory = busy = count = handles = 0
-    for process in family:
-        with suppress(psutil.Error), process.oneshot():
-            memory += process.memory_info().rss + _swapped(process.pid)
-            busy += sum(process.cpu_times()[:4])
-            handles += _handles(process.pid)
-            count += 1
-    pids = [process.pid for process in family]
-    taken, files = max(map(_in_folders, pids), default=(0, 0))
-    if memory + taken > memory_limit:
-        memory = sum(map(_own_memory, pids))
-    return Use(memory + taken, busy, count, files, handles)
+        return []
+
+
+def used_by(pids: Sequence[int]) -> Use:
+    """What some processes take together."""
+    seconds = handles = 0
+    for pid in pids:
+        with suppress(psutil.Error):
+            seconds += sum(psutil.Process(pid).cpu_times()[:4])
+            handles += _handles(pid)
+    return Use(seconds, _in_folders(pids)[1], handles)
+
+
+def memory_of(pids: Sequence[int], enough: int) -> int:
+    """Bytes that some processes and their folders take.
+
+    enough: while a first, larger estimate stays below, nothing is counted page by
+    page.
+    """
+    taken, _ = _in_folders(pids)
+    estimate = sum(map(_resident, pids))
+    if taken + estimate > enough:
+        estimate = sum(map(_own_memory, pids))
+    return taken + estimate
 
 
 def addresses_left(pid: int) -> int:
     """Bytes by which the fullest of a process and its descendants may grow."""
-    with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
-        return min(_growth(process.pid) for process in family)
-    return 0
+    return min(map(_growth, family(pid)), default=0)
 
 
 def _growth(pid: int) -> int:
@@ -87,16 +87,15 @@ def _own_memory(pid: int) -> int:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:  # it has ended, or this kernel keeps it to itself
-        with suppress(psutil.Error):
-            return psutil.Process(pid).memory_info().rss + _swapped(pid)
-        return 0
+        return _resident(pid)
     return _kilobytes(lines, ("Pss_Anon:", "SwapPss:"))
 
 
-def _swapped(pid: int) -> int:
+def _resident(pid: int) -> int:
+    """Its pages, shared ones too, and what is swapped out, in bytes."""
     with suppress(OSError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        return _kilobytes(lines, ("VmSwap:",))
+        return _kilobytes(lines, ("VmRSS:", "VmSwap:"))
     return 0
 
 
@@ -113,8 +112,12 @@ def _handles(pid: int) -> int:
     return 0
 
 
-def _in_folders(pid: int) -> tuple[int, int]:
-    """Bytes and files in the folders in memory, as a process sees them."""
+def _in_folders(pids: Sequence[int]) -> tuple[int, int]:
+    """Bytes and files in the folders in memory, as the processes see them."""
+    return max(map(_in_folders_of, pids), default=(0, 0))
+
+
+def _in_folders_of(pid: int) -> tuple[int, int]:
     taken = files = 0
     for name in FOLDERS:
         with suppress(OSError):  # it has just ended

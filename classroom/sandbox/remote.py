@@ -1,4 +1,4 @@
-"""The student's names, as the tests on this side of the wall see them.
+"""The student's names, as the tests outside the sandbox see them.
 
 A name that neither a test nor a given cell defines is looked up in the student's
 notebook. Numbers, strings, lists, dicts and tensors come as copies; anything else,
@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-from classroom.jail import Gone, Jail
-from classroom.wire import pack, unpack
+from classroom.sandbox.limits import SandboxEnded
+from classroom.sandbox.process import Sandbox
+from classroom.sandbox.wire import pack, unpack
 
 # Errors of the student's code that the tests may wait for, by their names.
 KNOWN = {
@@ -38,10 +39,10 @@ class Missing(NameError):
 
 
 class Remote:
-    """An object on the other side."""
+    """An object in the sandbox."""
 
-    def __init__(self, ask: Callable[..., Any], key: int, life: int) -> None:
-        self.__dict__.update(_ask=ask, _key=key, _life=life)
+    def __init__(self, ask: Callable[..., Any], key: int, start: int) -> None:
+        self.__dict__.update(_ask=ask, _key=key, _start=start)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask("call", self, *args, **kwargs)
@@ -73,9 +74,9 @@ class Remote:
 class Namespace(dict):
     """The names of the tests; a missing one is asked of the student."""
 
-    def __init__(self, jail: Jail) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         super().__init__(__name__="__main__")  # as in a notebook
-        self.jail = jail
+        self.sandbox = sandbox
         self.given: dict[str, Any] = {}
         self.kept: frozenset[str] = frozenset()  # what tests define for themselves
 
@@ -103,9 +104,9 @@ class Namespace(dict):
         seed = int(torch.randint(2**62, ()))
         operands = [pack(list(args), self._refer), pack(kwargs, self._refer)]
         try:
-            answer = self.jail.ask("ask", action, seed, *operands)
-        except Gone as gone:
-            raise StudentError(f"this test has ended Python: {gone}") from None
+            answer = self.sandbox.ask("ask", action, seed, *operands)
+        except SandboxEnded as ended:
+            raise StudentError(f"this test has ended Python: {ended}") from None
         if isinstance(answer, list) and len(answer) == 2 and answer[0] == "ok":
             return unpack(answer[1], self._resolve)
         raise _error(answer)
@@ -113,7 +114,7 @@ class Namespace(dict):
     def _refer(self, thing: Any) -> list:
         """How to name to the student's side what is not plain data."""
         if isinstance(thing, Remote):
-            if thing._life != self.jail.lives:
+            if thing._start != self.sandbox.starts:
                 raise StudentError(
                     f"{thing} was lost when a test above ended Python"
                 )
@@ -136,7 +137,7 @@ class Namespace(dict):
         kind = type(
             str(name)[:50], (Remote,), {}
         )  # messages name the student's type
-        return kind(self.ask, int(key), self.jail.lives)
+        return kind(self.ask, int(key), self.sandbox.starts)
 
 
 def _error(answer: Any) -> Exception:

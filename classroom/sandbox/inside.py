@@ -1,10 +1,10 @@
-"""What runs behind the wall: a Python that runs a student's cells and answers.
+"""What runs in the sandbox: a Python that runs a student's cells and answers.
 
-It is started by `jail`, reads one JSON request a line on its standard input, which
+It is started by `process`, reads one JSON request a line on its standard input, which
 is a socket, and writes one JSON answer a line to the same. Whatever an answer is –
 too large, too deep, of a class whose methods fail – something is answered. The
 student's code lives in the same process and may change all of this: nothing that is
-said here is believed on the other side, and nothing here is a secret.
+said here is believed outside, and nothing here is a secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from classroom.wire import pack, unpack
+from classroom.sandbox.wire import pack, unpack
 
 MEGABYTE = 1 << 20
 MARGIN = 64 * MEGABYTE  # of memory: for the processes around this one
@@ -46,7 +46,7 @@ class OutOfTime(BaseException):
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Interrupt what runs inside when its time is over; the jail itself insists."""
+    """Interrupt what runs inside when its time is over; the sandbox itself insists."""
 
     def stop(*_: object) -> None:
         raise OutOfTime(f"stopped after {seconds:g} s")
@@ -96,7 +96,7 @@ class LastValue(DisplayHook):
 
 
 def _seen(data: dict) -> dict:
-    """What the other side looks at, as text, whatever a cell has put there."""
+    """What is looked at outside, as text, whatever a cell has put there."""
     return {
         kind: str(data[kind])
         for kind in ("text/plain", "image/png")

@@ -1,9 +1,9 @@
 """The system calls that students' code may not make, as a filter for the kernel.
 
-Bubblewrap takes away files, processes and networks; what is left are doors of the
-kernel that no namespace closes. Each is closed here for one of three reasons: it
+Bubblewrap takes away files, processes and networks; what is left are ways through
+the kernel that no namespace closes. Each is closed here for one of three reasons: it
 leads to another submission or to the teacher (keyrings, vsock), it makes a new
-namespace in which an ordinary user is root, or it holds memory that nobody counts.
+namespace in which an ordinary user is root, or it holds memory that is in no process.
 The filter is a program of classic BPF, and `bwrap --seccomp FD` installs it.
 
 **Source:** Linux, Documentation/userspace-api/seccomp_filter.rst and
@@ -45,7 +45,11 @@ CLONE, SOCKET, SOCKETPAIR, MMAP = (56, 220), (41, 198), (53, 199), (9, 222)
 NEWEST = 462  # `mseal`: nobody has looked yet at what came later
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_...
 NAMESPACES = 0x7E020000  # all flags CLONE_NEW... that `clone` takes
-FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; the jail's network is its own
+FAMILIES = (
+    1,
+    2,
+    10,
+)  # AF_UNIX, AF_INET, AF_INET6; the sandbox's network is its own
 ANONYMOUS, MAP_TYPE, SHARED = 0x20, 0x0F, (0x01, 0x03)  # of mmap
 
 KILL, ALLOW, ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
