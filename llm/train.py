@@ -295,13 +295,29 @@ def training_step(
 ) -> tuple[Tensor, Tensor]:
     """One update: forward, backward, clip, step.
 
+    x, y: integers (B, T), this process's share; targets equal to −100 do not count.
+    Returns the loss (nats per token, over all shares) and the length of the
+    gradient before clipping.
+    """
+    loss = accumulate(model, x, y, config)
+    sum_gradients(model)
+    grad_norm = clip_gradients(model.parameters(), config.clip_norm)
+    optimizer.step()
+    optimizer.zero_grad()
+    return summed(loss), grad_norm
+
+
+def accumulate(
+    model: nn.Module, x: Tensor, y: Tensor, config: TrainConfig
+) -> Tensor:
+    """Add the gradient of a batch to what is there, one micro-batch at a time.
+
     The loss of the whole batch is a sum over tokens divided by their number. So is
     the gradient, however the batch is cut: into micro-batches one after another, or
     into the shares of several processes.
 
-    x, y: integers (B, T), this process's share; targets equal to −100 do not count.
-    Returns the loss (nats per token, over all shares) and the length of the
-    gradient before clipping.
+    x, y: as in `training_step`. Returns what these rows add to the loss, in nats per
+    token of the whole batch.
     """
     n_targets = summed((y != IGNORE).sum()).clamp(min=1)
     loss = torch.zeros((), device=x.device)
@@ -312,11 +328,7 @@ def training_step(
         part = cross_entropy(logits, some_y, IGNORE, "sum") / n_targets
         part.backward()
         loss += part.detach()
-    sum_gradients(model)
-    grad_norm = clip_gradients(model.parameters(), config.clip_norm)
-    optimizer.step()
-    optimizer.zero_grad()
-    return summed(loss), grad_norm
+    return loss
 
 
 def timed_step(

@@ -159,3 +159,12 @@ def test_far_away_the_angles_are_those_of_transformers(base):
 def test_odd_heads_cannot_be_rotated():
     with pytest.raises(ValueError, match="even, not 7"):
         RotaryPositions(7, 8)
+
+
+@pytest.mark.parametrize("make", [LayerNorm, RMSNorm])
+def test_a_vector_without_variance_has_a_norm(make):
+    x = torch.zeros(1, C, requires_grad=True)
+    out = make(C)(x)
+    out.sum().backward()
+    assert out.abs().max() == 0
+    assert x.grad.isfinite().all()

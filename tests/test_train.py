@@ -96,13 +96,16 @@ class TestOneStep:
         assert (loss, grad_norm) == (0.0, 0.0)
         assert not any(c.any() for c in change.values())
 
-    def test_long_gradients_are_shortened_and_their_true_length_reported(self):
+    @pytest.mark.parametrize("micro_batch_size", [1, None])
+    def test_long_gradients_are_shortened_and_their_true_length_reported(
+        self, micro_batch_size
+    ):
         x, y = some_batch()
         _, length, _ = gradients_after(make(), x, y)
         model = make()
         before = nn.utils.parameters_to_vector(model.parameters()).detach().clone()
         descent = torch.optim.SGD(model.parameters(), lr=1.0)
-        config = settings(clip_norm=length / 3)
+        config = settings(clip_norm=length / 3, micro_batch_size=micro_batch_size)
         _, reported = training_step(model, descent, x, y, config)
         after = nn.utils.parameters_to_vector(model.parameters()).detach()
         assert float(reported) == pytest.approx(length, rel=1e-5)

@@ -47,6 +47,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "cli.train": None,
     "runs": None,
     "check": None,
+    "bugs": 17,
     "corpora": None,
     "curve": None,
     "files": None,
@@ -154,6 +155,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "TrainConfig": 15,
         "train": 15,
         "training_step": 15,
+        "accumulate": 15,
         "*": None,
     },
     "distributed": {
