@@ -37,7 +37,7 @@ from llm.fast.functions import attention as fused_attention
 from llm.generate import Writer, compose, top_k, top_p, window_start
 from llm.layers import LayerNorm, LearnedPositions, RMSNorm, silu
 from llm.model import visible
-from llm.optim import warmup_cosine
+from llm.optim import Adam, AdamW, warmup_cosine
 from llm.tokenizers import Tokenizer
 from llm.tokenizers.merges import count_pairs
 from llm.tokenizers.pretokens import sure_length
@@ -98,6 +98,7 @@ BY_HAND = f"{LOOP}::test_equals_a_loop_written_with_pytorch_alone"
 CLIPPING = (
     "test_optim.py::test_clipping_shortens_all_gradients_alike_and_only_long_ones"
 )
+THEIRS = "test_optim.py::test_an_optimizer_goes_where_pytorchs_goes"
 WARM_UP = (
     "test_optim.py::test_the_warm_up_is_a_straight_line_that_begins_above_zero"
 )
@@ -438,6 +439,23 @@ TRAINING = [
         warmup_cosine,
         lambda right, step, **rates: right(step, **{**rates, "minimum": 0.0}),
         "test_optim.py::test_the_descent_equals_pytorchs_cosine",
+    ),
+    mutant(
+        "the written-out Adam does not correct its bias",
+        Adam.move,
+        lambda right, self, p, grad, state, group: (
+            state.setdefault("step", 10**6),
+            right(self, p, grad, state, group),
+        ),
+        f"{THEIRS}[Adam]",
+    ),
+    mutant(
+        "the written-out AdamW lets the decay pass through the means",
+        AdamW.move,
+        lambda right, self, p, grad, state, group: Adam.move(
+            self, p, grad + group["weight_decay"] * p, state, group
+        ),
+        f"{THEIRS}[AdamW]",
     ),
     mutant(
         "the rate is that of the step before",
