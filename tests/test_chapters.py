@@ -30,6 +30,7 @@ def test_only_cells_that_need_it_are_excepted():
                 rules.readable_outputs,
                 rules.figure_code,
                 rules.housekeeping,
+                rules.runs_again,
             ):
                 named = {complaint.split(":")[0] for complaint in rule(notebook)}
                 needed |= {(rule.__name__, ids[name]) for name in named}
@@ -109,13 +110,16 @@ def exercise(n):
             f"### Who?\n\n```{{exercise-start}} ★ Look back\n:label: {label}\n"
             "```\nReturn the weights."
         ),
-        code("def look(x):\n    # your code here\n    return None"),
-        code("check_look(look)", tags=["raises-exception"]),
+        code(f"def look_{n}(x):\n    # your code here\n    return None"),
+        code(f"check_look(look_{n})", tags=["raises-exception"]),
         markdown(
             f"```{{exercise-end}}\n```\n\n```{{solution-start}} {label}\n"
             ":class: dropdown\n```"
         ),
-        code("def look(x):\n    return x.softmax(-1)\n\n\ncheck_look(look)"),
+        code(
+            f"def look_{n}_solution(x):\n    return x.softmax(-1)\n\n\n"
+            f"check_look(look_{n}_solution)"
+        ),
         markdown("```{solution-end}\n```"),
     ]
 
@@ -308,7 +312,7 @@ MUTANTS = {
         (replace("★ Look back", "★★★★ Look back"), "its title starts with ★"),
         (replace(":label: ex-08-0", ""), "it has a :label:"),
         (replace("# your code here", "# here"), "it has a starter cell"),
-        (remove("check_look(look)"), "followed by a check"),
+        (remove("check_look(look_0)"), "followed by a check"),
         (replace("{solution-start} ex-08-0", "{solution-start} x"), "its solution"),
         (replace(":class: dropdown", ""), ":class: dropdown"),
         (remove("x.softmax(-1)\n\n\ncheck"), "code, and executed"),
@@ -374,6 +378,11 @@ MUTANTS = {
         (replace("assert True, ", ""), "and asserts it"),
         (lambda cells: cells.insert(at(cells, "viz.curve"), code(
             "for x in y:\n    assert x")), "only assertions"),
+    ],
+    "runs_again": [
+        (replace("assert True", "x = 3\nassert True"), "x is another thing from cell"),
+        (replace("timed = 3", "torch = 3"), "torch is another thing"),
+        (replace("assert True", "x += 3\nassert True"), "x is another thing"),
     ],
     "predictions": [
         (replace("first | second", "first | second | third"), "prediction third is not"),

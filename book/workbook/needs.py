@@ -101,9 +101,10 @@ class Needs:
 
     def __init__(self, cells: Iterable[Tree]) -> None:
         self.names = [names_of(cell) for cell in cells]
+        self.bound = [names.made - names.imported for names in self.names]
         modules = set().union(*(names.imported for names in self.names))
         for names in self.names:
-            names.made |= names.changed - modules
+            names.made = names.made | names.changed - modules
 
     def maker(self, name: str, cell: int) -> int | None:
         """The last cell before this one that made a name; if none did, the next."""
@@ -123,6 +124,21 @@ class Needs:
             inside = set().union(*own.inside.values()) - own.made - _ALWAYS
             makers = [self.maker(name, cell) for name in own.used | inside]
             todo += [maker for maker in makers if maker is not None]
+        return found
+
+    def remade(self, cell: int) -> list[tuple[str, int]]:
+        """The names that this cell reads and a later one binds anew: (name, cell).
+
+        What it reads has been made before it, and is not made by the cell itself.
+        """
+        own, found = self.names[cell], []
+        inside = set().union(*own.inside.values()) - _ALWAYS
+        for name in sorted((own.used | inside) - own.made):
+            made = any(name in names.made for names in self.names[:cell])
+            later = (i for i, names in enumerate(self.bound) if name in names)
+            after = next((i for i in later if i > cell), None)
+            if made and after is not None:
+                found.append((name, after))
         return found
 
     def callers(self, name: str) -> list[int]:

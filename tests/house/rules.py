@@ -46,6 +46,8 @@ more than seven digits, no line that runs out of the page. Code that draws is ta
 a comment that says what holds. All visible code is less high than the prose.
 tests/house/unconverted.txt lists the cells that do not keep to this yet.
 
+No name means two things: a cell that reads it can be run again after *Run All*.
+
 A prediction asked for in a box {predict} is shown by its name beside the result.
 
 Tags: `allow-print`, `checked`, `hide-input`, `raises-exception`, `nbval-ignore-output`.
@@ -63,6 +65,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from pathlib import Path
 
+from book.workbook.needs import Needs
 from tests.house.notebooks import (
     Cell,
     Notebook,
@@ -638,6 +641,18 @@ def _only_asserts(cell: Cell) -> bool:
     return _asserts(cell) and all(isinstance(n, kinds) for n in tree.body)
 
 
+def runs_again(notebook: Notebook) -> list[str]:
+    """After *Run All*, a cell finds what it found before: no name means two things."""
+    needs = Needs(cell.tree() for cell in notebook.code)
+    return [
+        f"{cell.name}: {name} is another thing from {notebook.code[later].name} on, "
+        "so this cell can't be run again alone: give one of them another name"
+        for place, cell in enumerate(notebook.code)
+        if ("runs_again", cell.id) not in unconverted()
+        for name, later in needs.remade(place)
+    ]
+
+
 def predictions(notebook: Notebook) -> list[str]:
     """What the reader predicted stands beside a result; what is shown was asked for."""
     source = "\n".join(cell.source for cell in notebook.markdown)
@@ -858,6 +873,7 @@ RULES: list[Rule] = [
     readable_outputs,
     figure_code,
     housekeeping,
+    runs_again,
     predictions,
     absolute_paths,
     remote_resources,
