@@ -83,7 +83,7 @@ class Bug:
     @property
     def symptom(self) -> str:
         """What goes wrong because of it, in a sentence."""
-        return self.wrong.__doc__ or ""
+        return " ".join((self.wrong.__doc__ or "").split())
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -115,17 +115,17 @@ def bug(name: str, *seams: Function, part: str) -> Callable[[Function], Bug]:
     return enter
 
 
-@contextmanager
-def none() -> Iterator[None]:
-    """No mistake, and everything in its plain way: what a bug is compared with."""
-    with replaced(PLAIN_WAY):
-        yield
+# Everything in its plain way, and no mistake: what a bug is compared with.
+none = Bug("nothing is wrong", "", (), lambda right: right)
 
 
 @contextmanager
 def replaced(wrong: dict[Function, Function]) -> Iterator[None]:
     """Until the block ends, call `wrong[f]` where `f` would be called, a function or
-    a method: with `f` itself, and then with its arguments."""
+    a method: with `f` itself, and then with its arguments.
+
+    Not for an `f` that is replaced already, which could not be found.
+    """
     swaps = {right: standing_in(right, wrong[right]) for right in wrong}
     swap(swaps)
     try:
@@ -224,7 +224,7 @@ def targets_two_on(right, *args):
 
 @bug("the targets are those of another row", windows_at, documents, part="data")
 def targets_of_another_row(right, *args):
-    """Nothing can be learnt but how often each token occurs."""
+    """Nothing can be learnt but how often each token occurs at each place."""
     x, y = right(*args)
     return x, y.roll(1, dims=0)
 
@@ -237,7 +237,7 @@ def held_out_in_training(right, whole, validation_fraction):
 
 @bug("every epoch has the same order", Batches.starts, part="data")
 def same_order_every_epoch(right, self, epoch):
-    """The loss goes up and down with the period of an epoch."""
+    """Windows are always cut at the same places, and follow each other alike."""
     return right(self, 0)
 
 
@@ -520,7 +520,8 @@ def micro_batches_averaged(right, model, x, y, config):
 
 @bug("gradients are clipped before all are there", accumulate, part="loop")
 def clipped_too_early(right, model, x, y, config):
-    """The last micro-batch weighs most, and a long gradient gets past."""
+    """The last micro-batches weigh most, and the length reported is not that of the
+    gradient."""
     loss, n_targets = 0.0, (y != IGNORE).sum()
     for some_x, some_y in micro_batches(x, y, config):
         part = cross_entropy(model(some_x), some_y, IGNORE, "sum") / n_targets
@@ -547,8 +548,7 @@ def dropout_while_measuring(right, self):
 
 @bug("a new token is one slot late in the cache", GPT.forward, part="generation")
 def cache_position_late(right, self, ids, positions=None, caches=None):
-    """The first new token is sound, then the text drifts away from what the model
-    would have written."""
+    """The text drifts away from what the model would have written."""
     if caches is not None and ids.shape[1] == 1:
         positions = (positions + 1).clamp(max=self.context_length - 1)
     return right(self, ids, positions, caches)
