@@ -51,9 +51,9 @@ def test_examples_in_docstrings_are_true():
 def test_numbers_of_a_column_have_their_points_in_one_place():
     lines = plain(LOSSES, ["loss", "right"], floor=FLOORS, units={"loss": "nats"})
     head, *body = lines.splitlines()
-    assert head.split() == ["loss", "(nats)", "right", "floor", "(nats)"]
+    assert head.split() == ["loss", "(nats)", "floor", "(nats)", "right"]
     assert len({tuple(m.start() for m in re.finditer(r"\.", x)) for x in body}) == 1
-    assert body[2].split() == ["attention", "0.00", "1.00", "0.00"]
+    assert body[2].split() == ["attention", "0.00", "0.00", "1.00"]
 
 
 def test_a_page_has_a_real_table_with_caption_and_headers():
@@ -139,12 +139,29 @@ def test_digits_can_be_chosen_for_all_columns_or_by_name():
 
 def test_the_floor_is_a_column_by_row_and_a_row_by_column():
     column = cells(page(LOSSES, ["loss", "right"], floor={"average": 2.0794}))
-    assert [row[3] for row in column] == ["floor", "", "2.08", ""]
+    assert [row[2] for row in column] == ["floor", "", "2.08", ""]
     row = page(LOSSES, ["loss", "right"], floor={"loss": 1.0})
     assert cells(row)[-1] == ["the floor", "1.00", ""]
     assert 'class="floor"' in row
     only = cells(page({"a": (1.5, 3)}, ["loss", "n"], floor=1.06))
     assert only[-1] == ["the floor", "1.06", ""]
+
+
+def test_a_column_of_its_own_stands_beside_the_one_it_belongs_to():
+    made = page(
+        LOSSES,
+        ["loss", "right"],
+        units={"right": "%"},
+        floor={"loss": {"average": 2.0794}},
+        said={"right": {"average": "ch"}, "loss": "mean"},
+    )
+    assert cells(made) == [
+        ["", "loss", "floor", "right (%)", "you said (%)"],
+        ["last two words", "2.98", "", "0.12", ""],
+        ["average", "2.18", "2.08", "0.13", said.BLANK],
+        ["attention", "0.00", "", "1.00", ""],
+        ["you said", said.BLANK, "", "", ""],
+    ]
 
 
 def test_the_floor_has_the_digits_and_the_unit_of_the_loss():
@@ -155,20 +172,16 @@ def test_the_floor_has_the_digits_and_the_unit_of_the_loss():
 
 def test_what_was_predicted_stands_beside_the_result():
     made = dict(columns=["loss", "right"], said={"average": "ch"})
-    assert cells(page(LOSSES, **made))[2] == ["average", "2.18", "0.13", said.BLANK]
+    assert cells(page(LOSSES, **made))[2] == ["average", "2.18", said.BLANK, "0.13"]
     assert 'data-said="ch"' in page(LOSSES, **made)
     viz.predict("ch", 0.4)
-    assert [row[3] for row in cells(page(LOSSES, **made))] == [
-        "you said",
-        "",
-        "0.4",
-        "",
-    ]
-    assert plain(LOSSES, **made).splitlines()[2].endswith("0.4")
+    column = [row[2] for row in cells(page(LOSSES, **made))]
+    assert column == ["you said", "", "0.4", ""]
+    assert plain(LOSSES, **made).splitlines()[2].split()[-2:] == ["0.4", "0.13"]
     row = viz.table(LOSSES, ["loss", "right"], said={"right": "ch"})
     assert cells(row.data["text/html"])[-1] == ["you said", "", "0.4"]
     viz.predict("ch", ...)
-    assert cells(page(LOSSES, **made))[2][3] == said.BLANK
+    assert cells(page(LOSSES, **made))[2][2] == said.BLANK
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, [1, 2], object()])
@@ -227,6 +240,7 @@ def test_what_is_no_table_is_refused(arguments, words):
         ({"floor": {"mean": 1.0}}, "floor: no row and no column is called 'mean'"),
         ({"floor": 1.0}, "floor: say of which column: {name: …}; loss, right"),
         ({"said": {"mean": "x"}}, "you said: no row and no column is called"),
+        ({"floor": {"loss": {"mean": 1}}}, "floor: no row is called 'mean'"),
         ({"units": {"mean": "nats"}}, "units: no column is called 'mean'"),
         ({"digits": {"mean": 2}}, "digits: no column is called 'mean'"),
         ({"rows": ["a"]}, "3 rows of values"),
@@ -238,7 +252,7 @@ def test_a_name_that_the_table_has_not_is_refused(named, words):
 
 
 def test_a_row_of_its_own_needs_rows_with_names():
-    with pytest.raises(ValueError, match="needs rows with names"):
+    with pytest.raises(ValueError, match="floor: needs rows with names"):
         viz.table([[1.0]], ["x"], floor=0.5)
 
 

@@ -129,8 +129,8 @@ def table(
     corner: str = "",
     units: str | Mapping[str, str] = "",
     digits: Digits | Mapping[str, Digits] | None = None,
-    floor: float | Mapping[Any, float] | None = None,
-    said: str | Mapping[Any, str] | None = None,
+    floor: float | Mapping[Any, Any] | None = None,
+    said: str | Mapping[Any, Any] | None = None,
     caption: str = "",
 ) -> Bundle:
     """Show results as a table: end a cell with it.
@@ -144,10 +144,11 @@ def table(
     units: the unit of all columns of numbers, or of some by name.
     digits: decimals of all columns of floats, or of some by name; or a format, such as
     ".1e". Not given, they are chosen by the size of the numbers.
-    floor: the least loss there can be: by row, which makes it a column; by column,
-    which makes it a row; or one number, for the only column of floats.
-    said: the name of the prediction (`{predict}`) beside which a result stands, by
-    row, by column, or one: shown as "you said" in a column or a row.
+    floor: the least loss there can be. By row, it is a column beside the first column
+    of floats, or beside another one: {column: {row: …}}. By column, it is a row; one
+    number is that of the only column of floats.
+    said: names of predictions (`{predict}`), given as the floor is, and shown in a
+    column or a row "you said".
     caption: a sentence, the conclusion first.
 
     Raises `ValueError` for rows of different length, for columns without a name, for a
@@ -249,31 +250,53 @@ def add(made: Table, names: list | None, kind: str, given: Any) -> list | None:
     """Add the floor, or what was said, as a column or as a row; return the names."""
     if given is None:
         return names
-    results = [c for c in made.columns if not c.kind]
-    floats = [c for c in results if c.holds_floats]
+    numbers = [c for c in made.columns if c.numbers and not c.kind]
+    floats = [c for c in numbers if c.holds_floats]
     if not isinstance(given, Mapping):
         if len(floats) != 1:
             titles = ", ".join(c.name for c in floats)
             raise ValueError(f"{kind}: say of which column: {{name: …}}; {titles}")
         given = {floats[0].name: given}
-    values = {k: Said(v) if kind == "you said" else single(v, kind)
-              for k, v in given.items()}  # fmt: skip
-    if names is not None and set(values) <= set(names):
-        like = floats[0] if kind == "floor" and floats else Column("", [])
-        places = like.places if like.values else None
-        found = [values.get(name, "") for name in names]
-        made.columns.append(Column(kind, found, like.unit, places, kind))
-        return names
-    if strange := set(values) - {c.name for c in results}:
-        raise ValueError(
-            f"{kind}: no row and no column is called {strange.pop()!r}"
-        )
+    if names is not None and set(given) <= set(names):
+        first = [*floats, *numbers, *made.columns][0]
+        given = {first.name: given}
+    known = {c.name: c for c in made.columns if not c.kind}
+    if strange := [key for key in given if key not in known]:
+        raise ValueError(f"{kind}: no row and no column is called {strange[0]!r}")
     if names is None:
-        raise ValueError(f"{kind}: a row of its own needs rows with names: rows=…")
+        raise ValueError(f"{kind}: needs rows with names: rows=…")
+    ones = {k: v for k, v in given.items() if not isinstance(v, Mapping)}
+    for name, by_row in given.items():
+        if name not in ones:
+            add_column(made, names, kind, known[name], by_row)
+    return add_row(made, names, kind, ones) if ones else names
+
+
+def add_column(
+    made: Table, names: list, kind: str, beside: Column, given: Mapping[Any, Any]
+) -> None:
+    """Add a column beside another one, with its unit and its digits."""
+    if strange := [key for key in given if key not in names]:
+        raise ValueError(f"{kind}: no row is called {strange[0]!r}")
+    values = [
+        as_extra(kind, given[name]) if name in given else "" for name in names
+    ]
+    places = beside.places if beside.numbers else None
+    column = Column(kind, values, beside.unit, places, kind)
+    made.columns.insert(1 + [c is beside for c in made.columns].index(True), column)
+
+
+def add_row(made: Table, names: list, kind: str, given: Mapping[str, Any]) -> list:
+    """Add a row below the others; return the names of the rows with its own."""
     for column in made.columns:
-        column.values.append(values.get(column.name, ""))
+        ours = not column.kind and column.name in given
+        column.values.append(as_extra(kind, given[column.name]) if ours else "")
     made.kinds.append(kind)
     return [*names, "the floor" if kind == "floor" else kind]
+
+
+def as_extra(kind: str, value: Any) -> Any:
+    return Said(value) if kind == "you said" else single(value, kind)
 
 
 # How it is written --------------------------------------------------------------------
