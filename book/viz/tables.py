@@ -92,7 +92,7 @@ class Table:
     def markdown(self) -> str:
         """A table of Markdown, of which print makes its own."""
         lines = [[escaped(c.title) or "&nbsp;" for c in self.columns]]
-        lines.append(["---:" if c.numbers else ":---" for c in self.columns])
+        lines.append(["---:" if on_the_right(c) else ":---" for c in self.columns])
         cells = [
             [escaped(typeset(c, t)) or "&nbsp;" for t in c.texts]
             for c in self.columns
@@ -104,7 +104,7 @@ class Table:
     def plain(self) -> str:
         """Aligned text; long texts are wrapped, to lines of at most `WIDTH`."""
         texts = [[c.title, *c.texts] for c in self.columns]
-        right = [bool(c.numbers) for c in self.columns]
+        right = [on_the_right(c) for c in self.columns]
         widths = fitting([max(map(len, column)) for column in texts], right)
         lines = textwrap.wrap(self.caption, WIDTH) if self.caption else []
         for cells in zip(*texts, strict=True):
@@ -396,9 +396,13 @@ def html_cell(column: Column, i: int) -> str:
     return f'<{tag}{scope} style="{style_of(column)}">{inside}</{tag}>'
 
 
+def on_the_right(column: Column) -> bool:
+    return bool(column.numbers) or column.kind == "you said"
+
+
 def style_of(column: Column) -> str:
     """Where the texts of a column stand; in the element, for pages without our CSS."""
-    style = NUMBER if column.numbers or column.kind == "you said" else TEXT
+    style = NUMBER if on_the_right(column) else TEXT
     return f"{style};border-left:{FLOOR}" if column.kind == "floor" else style
 
 
