@@ -27,6 +27,7 @@ from llm.tokenizers import (
     storage,
     train_tokenizer,
 )
+from llm.tokenizers.bpe import PretokenIds
 from llm.tokenizers.incremental import CorpusRow, descending, train_incrementally
 from llm.tokenizers.merges import count_pairs, merge, train_by_rescanning
 from llm.tokenizers.pretokens import (
@@ -413,13 +414,12 @@ def test_work_on_one_long_pretoken_grows_with_its_length(bpe, monkeypatch):
 
 def test_the_cache_is_bounded(monkeypatch):
     trained = make("bpe")
-    monkeypatch.setattr(BPETokenizer, "cache_size", 10)
+    known = trained._ids_of
+    monkeypatch.setattr(PretokenIds, "size", 10)
     for number in range(500):
         trained.encode(f" {number} {'x' * number}")
-        assert len(trained._cache) <= 10
-        assert all(
-            len(pretoken) <= trained.cache_length for pretoken in trained._cache
-        )
+        assert 0 < len(known) <= 10
+        assert all(len(pretoken) <= known.length for pretoken in known)
 
 
 def test_what_is_returned_is_not_the_cache(bpe):

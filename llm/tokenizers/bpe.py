@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Self
 
 from llm.tokenizers.incremental import train_incrementally
@@ -33,9 +33,6 @@ class BPETokenizer(MergeFiles):
     """
 
     kind = "bpe"
-    # The ids of so many pre-tokens are remembered, of no more characters than this.
-    cache_size: ClassVar[int] = 1 << 16
-    cache_length: ClassVar[int] = 64
 
     def __init__(
         self,
@@ -53,12 +50,7 @@ class BPETokenizer(MergeFiles):
         super().__init__(expected if tokens is None else tokens, special)
         if odd := self.vocab.keys() ^ set(expected):
             raise ValueError(f"merges and vocabulary disagree about {min(odd)!r}")
-        # Merging goes by rank, the place in training; a file may give other ids.
-        rank = {token: number for number, token in enumerate(made)}
-        self._new_ranks = {(rank[a], rank[b]): rank[a + b] for a, b in self.merges}
-        self._lengths = [len(token) for token in made]
-        self._ids = [self.vocab[token] for token in made]
-        self._cache: dict[str, list[int]] = {}
+        self._ids_of = PretokenIds(self.merges, made, self.vocab)
 
     @classmethod
     def train(
@@ -72,39 +64,71 @@ class BPETokenizer(MergeFiles):
         Raises `ValueError` if the texts run out of pairs before.
         """
         special = check_special_tokens(special_tokens)
-        n_merges = room_for_merges(vocab_size, len(special))
-        counts = count_pretokens(texts, special)
-        # Each merge shortens a pre-token: known before the first one is made.
-        found = sum(len(pretoken.encode()) - 1 for pretoken in counts)
-        if n_merges <= found:
-            merges = train_incrementally(counts, n_merges)
-            found = len(merges)
-        if found < n_merges:
-            reached = 256 + len(special) + found
-            raise ValueError(
-                f"vocab_size is {vocab_size}, but the texts have no pair left to "
-                f"merge after {reached} entries: choose at most {reached}, or give "
-                "more text"
-            )
-        return cls(merges, special)
+        return cls(learn_merges(texts, vocab_size, special), special)
 
     def _encode_ordinary(self, text: str, start: int) -> list[int]:
         ids: list[int] = []
         for pretoken in pretokenise(text):
-            ids += self._cache.get(pretoken) or self._encode_pretoken(pretoken)
-        return ids
-
-    def _encode_pretoken(self, pretoken: str) -> list[int]:
-        ranks = apply_merges(pretoken.encode(), self._new_ranks, self._lengths)
-        ids = [self._ids[rank] for rank in ranks]
-        if len(pretoken) <= self.cache_length:
-            if len(self._cache) >= self.cache_size:
-                self._cache.clear()
-            self._cache[pretoken] = ids
+            ids += self._ids_of[pretoken]
         return ids
 
     def _sure_ordinary_length(self, text: str) -> int:
         return sure_length(find_pretokens(text))
+
+
+class PretokenIds(dict[str, list[int]]):
+    """The ids of each pre-token, worked out when it is first asked for.
+
+    merges: in the order they were learnt, which is the order in which they act.
+    made: the bytes and what each merge makes, by rank. vocab: the id of each.
+    """
+
+    # So many pre-tokens are remembered, of no more characters than this.
+    size: ClassVar[int] = 1 << 16
+    length: ClassVar[int] = 64
+
+    def __init__(
+        self,
+        merges: Iterable[Merge],
+        made: Sequence[bytes],
+        vocab: Mapping[bytes, int],
+    ) -> None:
+        # Merging goes by rank, the place in training; a file may give other ids.
+        rank = {token: number for number, token in enumerate(made)}
+        self.new_ranks = {(rank[a], rank[b]): rank[a + b] for a, b in merges}
+        self.lengths = [len(token) for token in made]
+        self.ids = [vocab[token] for token in made]
+
+    def __missing__(self, pretoken: str) -> list[int]:
+        ranks = apply_merges(pretoken.encode(), self.new_ranks, self.lengths)
+        ids = [self.ids[rank] for rank in ranks]
+        if len(pretoken) <= self.length:
+            if len(self) >= self.size:
+                self.clear()
+            self[pretoken] = ids
+        return ids
+
+
+def learn_merges(
+    texts: Iterable[str], vocab_size: int | None, special_tokens: Sequence[str]
+) -> list[Merge]:
+    """The merges that fill a vocabulary beside bytes and special tokens.
+
+    Raises `ValueError` if the texts run out of pairs before.
+    """
+    n_merges = room_for_merges(vocab_size, len(special_tokens))
+    counts = count_pretokens(texts, special_tokens)
+    # Each merge shortens a pre-token: known before the first one is made.
+    most = sum(len(pretoken.encode()) - 1 for pretoken in counts)
+    merges = train_incrementally(counts, n_merges) if n_merges <= most else []
+    if len(merges) < n_merges:
+        reached = 256 + len(special_tokens) + (len(merges) or most)
+        raise ValueError(
+            f"vocab_size is {vocab_size}, but the texts have no pair left to "
+            f"merge after {reached} entries: choose at most {reached}, or give "
+            "more text"
+        )
+    return merges
 
 
 def room_for_merges(vocab_size: int | None, n_special: int) -> int:

@@ -66,7 +66,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "tokenizers.merges": 4,
     "tokenizers.rows": 4,
     "tokenizers.incremental": 4,
-    "tokenizers.bpe": {"BPETokenizer": 4, "*": None},
+    "tokenizers.bpe": {"BPETokenizer": 4, "PretokenIds": 4, "*": None},
     "tokenizers.gpt2_files": None,
     "tokenizers.merge_files": None,
     "tokenizers.storage": None,
