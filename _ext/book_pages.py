@@ -1,8 +1,11 @@
-"""Mend the pages: roles that screen readers trust, citations as (Name, year)."""
+"""Mend the pages: roles that screen readers trust, citations as (Name, year), models
+for the figures that run them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import sphinxcontrib.bibtex.plugin
 from sphinx.application import Sphinx
@@ -10,6 +13,8 @@ from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import (
     AuthorYearReferenceStyle,
 )
+
+from book.viz import checkpoints
 
 # The entries of a bibliography are items of its list; their own role is deprecated,
 # and no list may hold it.
@@ -38,6 +43,23 @@ def mend_roles(app, pagename, templatename, context, doctree) -> None:
             context["body"] = context["body"].replace(wrong, right)
 
 
+def bring_models(app, pagename, templatename, context, doctree) -> None:
+    """Load the shipped models that the figures of a page name, before the figures.
+
+    A page that is read from a disk may load a script from beside it, and nothing else;
+    so each model is one, in the site once for all its pages.
+    """
+    body = context.get("body", "")
+    folder = Path(app.outdir, "_static/checkpoints")
+    for name in checkpoints.named(body):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.js").write_text(checkpoints.as_script(name))
+        address = context["pathto"](f"_static/checkpoints/{name}.js", resource=True)
+        body = f'<script src="{address}"></script>{body}'
+    if "body" in context:
+        context["body"] = checkpoints.without_bytes(body)
+
+
 def setup(app: Sphinx) -> dict:
     sphinxcontrib.bibtex.plugin.register_plugin(
         "sphinxcontrib.bibtex.style.referencing",
@@ -46,4 +68,5 @@ def setup(app: Sphinx) -> dict:
     )
     app.add_config_value("comments_config", {}, "")  # Jupyter Book sets it always
     app.connect("html-page-context", mend_roles)
+    app.connect("html-page-context", bring_models)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

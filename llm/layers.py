@@ -185,6 +185,16 @@ class LearnedPositions(nn.Module):
         return self.weight[positions]
 
 
+def rotary_speeds(head_dim: int, base: float) -> Tensor:
+    """How far each pair of components turns from a position to the next, in radians:
+    (D/2,).
+
+    **Source:** Su et al. (2021), section 3.2.2.
+    """
+    # not base ** -e, which rounds otherwise: at position 40,000 it shows
+    return 1 / base ** (torch.arange(0, head_dim, 2) / head_dim)
+
+
 class RotaryPositions(nn.Module):
     """Turn queries and keys by angles that grow with the position, so that their
     dot product depends on how far apart they are and on nothing else about where
@@ -212,8 +222,7 @@ class RotaryPositions(nn.Module):
                 f"must be even, not {head_dim}; choose another d_model or n_heads"
             )
         self.context_length, self.base = context_length, base
-        # not base ** -e, which rounds otherwise: at position 40,000 it shows
-        speeds = 1 / base ** (torch.arange(0, head_dim, 2) / head_dim)
+        speeds = rotary_speeds(head_dim, base)
         angles = torch.arange(context_length)[:, None] * speeds  # (..., D/2)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)

@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import pytest
+
+from llm.export import load_packed
 from tools import list_sources
 
 
@@ -10,6 +13,28 @@ def test_the_list_is_that_of_the_files():
     assert (
         list_sources.SOURCES.read_text(encoding="utf-8") == list_sources.listing()
     )
+
+
+def test_checkpoints_keep_to_their_budget():
+    """What a reader has to fetch, in bytes."""
+    folder = list_sources.ROOT / "data/checkpoints"
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert max(sizes.values()) <= 4_000_000, sizes
+    assert sum(sizes.values()) <= 12_000_000, sizes
+
+
+def test_every_shipped_model_is_named_by_what_it_is_and_can_be_used():
+    for path in (list_sources.ROOT / "data/checkpoints").glob("*.safetensors"):
+        model, tokenizer = load_packed(path)
+        assert not path.stem.startswith("chapter")
+        assert tokenizer.decode(tokenizer.encode("One morning")) == "One morning"
+        assert next(model.parameters()).isfinite().all()
+
+
+def test_a_checkpoint_that_nothing_makes_is_named(tmp_path):
+    path = tmp_path / "checkpoints" / "found_somewhere.safetensors"
+    with pytest.raises(ValueError, match="which script makes found_somewhere"):
+        list_sources.title(path)
 
 
 def test_a_changed_file_is_noticed(tmp_path, monkeypatch):

@@ -579,7 +579,7 @@ def test_a_long_stream_is_encoded_in_short_pieces(piece, tokenizer, monkeypatch)
 
 
 def same(a: Tokenizer, b: Tokenizer) -> bool:
-    return type(a) is type(b) and a._fields() == b._fields() and a.vocab == b.vocab
+    return type(a) is type(b) and a.fields() == b.fields() and a.vocab == b.vocab
 
 
 @examples(300)

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import book_addresses
 import book_numbers
+import book_pages
 import book_workbook
 import build_pdf
 import check_site
@@ -14,6 +16,8 @@ import pytest
 import run_notebooks
 import tolerance
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from llm.page import embedded
 
 CHAPTER = "chapters/08_attention_from_first_principles"
 
@@ -52,6 +56,41 @@ def test_the_code_of_solutions_is_folded():
     run_notebooks.clean(notebook)
     folded = [c.source for c in notebook.cells if "jupyter" in c.metadata]
     assert folded == ["2"]
+
+
+def test_bytes_of_shipped_models_are_not_stored_again():
+    page = "<p>a</p>" + embedded("x", b"own") + embedded("y", b"shipped", "what")
+    output = new_output("display_data", data={"text/html": page + "<p>b</p>"})
+    notebook = new_notebook(cells=[new_code_cell("1", outputs=[output])])
+    run_notebooks.clean(notebook)
+    stored = notebook.cells[0].outputs[0].data["text/html"]
+    empty = embedded("y", b"", "what")
+    assert stored == "<p>a</p>" + embedded("x", b"own") + empty + "<p>b</p>"
+
+
+def test_a_page_loads_the_models_that_it_names(tmp_path, monkeypatch):
+    (tmp_path / "what.safetensors").write_bytes(b"abc")
+    monkeypatch.setattr(book_pages.checkpoints, "FOLDER", tmp_path)
+    app = SimpleNamespace(outdir=tmp_path / "html")
+    body = f"<div>{embedded('m', b'abc', 'what')}{embedded('n', b'', 'what')}</div>"
+    context = {"body": body, "pathto": lambda path, resource: f"../{path}"}
+    book_pages.bring_models(app, "chapters/x", "page.html", context, None)
+    assert context["body"].startswith(
+        '<script src="../_static/checkpoints/what.js"></script><div>'
+    )
+    assert context["body"].endswith(
+        f"<div>{embedded('m', b'', 'what') + embedded('n', b'', 'what')}</div>"
+    )
+    script = (tmp_path / "html/_static/checkpoints/what.js").read_text()
+    assert script == '(globalThis.llmCheckpoints ??= {})["what"] = "YWJj";\n'
+    context = {"body": embedded("m", b"", "gone"), "pathto": context["pathto"]}
+    with pytest.raises(
+        ValueError, match=r"gone, which is no longer .* run the notebook"
+    ):
+        book_pages.bring_models(app, "x", "page.html", context, None)
+    empty = {}
+    book_pages.bring_models(app, "search", "search.html", empty, None)
+    assert empty == {}
 
 
 def test_clean_twice_changes_nothing(tmp_path):
@@ -120,6 +159,24 @@ def test_a_whole_site_has_no_faults(tmp_path):
 )
 def test_faults_are_named(tmp_path, body, fault):
     assert site(tmp_path, body) == [f"index.html: {fault}"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "model", "heavy"),
+    [(1.4, 0, False), (1.6, 0, True), (1.6, 1.3, False), (1.8, 1.3, True)],
+)
+def test_a_page_has_a_budget(tmp_path, picture, model, heavy):
+    """In megabytes; what a model of the book's takes is allowed beside the rest."""
+    models = tmp_path / "_static/checkpoints"
+    models.mkdir(parents=True)
+    (tmp_path / "a.png").write_bytes(bytes(int(picture * 1e6)))
+    (models / "m.js").write_bytes(bytes(int(model * 1e6)))
+    body = '<img src="a.png" alt="a picture">'
+    if model:
+        body += '<script src="_static/checkpoints/m.js"></script>'
+    found = site(tmp_path, body)
+    assert bool(found) == heavy
+    assert all("bytes with its pictures and models" in fault for fault in found)
 
 
 def test_an_empty_folder_is_no_site(tmp_path):

@@ -18,10 +18,12 @@ import regex
 import torch
 
 from book import viz
-from book.viz import diagrams, machines, page, plots
+from book.viz import beginning, diagrams, machines, page, plots
+from book.viz.checkpoints import FOLDER
 from book.viz.plots import visible
 from book.viz.style import show_readably
 from llm import style
+from llm.page import JS, bundled
 from tests.hostile import FRAGMENTS
 
 mpl.use("Agg")
@@ -137,8 +139,8 @@ def test_a_box_and_the_laws_of_the_machines_draw_dollars_as_written():
     law = torch.tensor([0.5, 0.5])
     figure = machines.draw_laws([law] * 4, 0, "$$ x$y$", ["$$", "a$b$"], 2)
     figure.savefig(io.BytesIO())
-    written = {"p": machines.Written("$$", "x$y$", "$$")}
-    machines.draw_written("$$", "$x$$", written).savefig(io.BytesIO())
+    written = {"p": beginning.Written("$$", "x$y$", "$$")}
+    beginning.draw_written("$$", "$x$$", written).savefig(io.BytesIO())
 
 
 @pytest.mark.parametrize(
@@ -287,30 +289,22 @@ def test_state_cannot_end_the_page_and_is_rounded():
     assert json.loads(text) == {"names": ["</script><!--"], "scores": [0.33333]}
 
 
-def test_state_refuses_numbers_that_json_cannot_hold():
-    with pytest.raises(ValueError, match="finite"):
-        page.as_json({"scores": [float("inf")]})
+def test_every_figure_of_the_book_is_one_script():
+    for file in page.JS.glob("*.js"):
+        script = bundled(file, (page.JS, JS))
+        assert script.count("return { render };") == 1
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "function render() {}",
-        "import x from 'y';\nexport default { render };",
-        "export const a = 1;\nexport default { render };",
-        "const s = '</script>';\nexport default { render };",
-    ],
-)
-def test_interactive_refuses_what_is_not_a_plain_module(tmp_path, source):
-    (tmp_path / "bad.js").write_text(source)
-    with pytest.raises(ValueError, match="plain module"):
-        page.hosted(tmp_path / "bad.js")
-
-
-def test_every_module_of_the_book_is_a_plain_one():
-    modules = [file for file in page.JS.glob("*.js") if file.stem != "host"]
-    for file in modules:
-        assert "return { render };" in page.hosted(file.stem)
+def test_bytes_come_with_a_figure_and_shipped_ones_under_their_name():
+    path = next(FOLDER.glob("*.safetensors"))
+    given = {"own": b"abc", "model": path.read_bytes()}
+    bundle = viz.interactive(PROBE, {}, alt="x", figure=a_figure(), files=given)
+    stored = re.findall(
+        r'<script type="text/plain" ([^>]*)>([^<]*)<', bundle.data["text/html"]
+    )
+    assert stored[0] == ('data-name="own"', "YWJj")
+    assert stored[1][0] == f'data-name="model" data-checkpoint="{path.stem}"'
+    assert base64.b64decode(stored[1][1]) == given["model"]
 
 
 def test_panel_redraws_when_a_control_moves():

@@ -1,4 +1,5 @@
-"""Check the built site without a browser: links, anchors, pictures, what it loads.
+"""Check the built site without a browser: links, anchors, pictures, what it loads,
+how many bytes a page is.
 
 Usage: python tools/check_site.py [_build/html]
 """
@@ -21,6 +22,11 @@ LOADS = {
 }
 REMOTE = ("http:", "https:", "//")
 CSS_LOAD = re.compile(r"""(?:url\(|@import\s)\s*["']?((?:https?:)?//[^"')]+)""")
+MODELS = "_static/checkpoints/"
+MOST, MOST_WITH_MODELS = (
+    1_500_000,
+    3_000_000,
+)  # bytes of a page: text, pictures, models
 NOT_LOADED = {"canonical", "next", "prev", "search", "index", "author"}
 
 
@@ -80,6 +86,19 @@ def picture_faults(file: Path, page: Page) -> Iterator[str]:
             yield f"no alt text for {name}"
 
 
+def weight_faults(file: Path, page: Page) -> Iterator[str]:
+    """Is a page, with its pictures and models, larger than it may be? What all pages
+    share, a browser loads once."""
+    models = [address for address in page.loads if MODELS in address]
+    parts = {*models, *(source for source, _ in page.pictures)}
+    local = {part for part in parts if not part.startswith("data:")}
+    paths = [file, *(file.parent / unquote(urlsplit(part).path) for part in local)]
+    n_bytes = sum(path.stat().st_size for path in paths if path.is_file())
+    most = MOST_WITH_MODELS if models else MOST
+    if n_bytes > most:
+        yield f"{n_bytes:,} bytes with its pictures and models, at most {most:,}"
+
+
 def faults(root: Path) -> list[str]:
     """What is wrong with the site in the folder `root`: one line each."""
     files = [file.resolve() for file in sorted(root.rglob("*.html"))]
@@ -89,6 +108,7 @@ def faults(root: Path) -> list[str]:
         if file.name == "404.html":  # its links are absolute, made for the server
             continue
         lines = [*link_faults(file, page, pages), *picture_faults(file, page)]
+        lines += weight_faults(file, page)
         lines += [
             f"loads {address}" for address in page.loads if is_remote(address)
         ]

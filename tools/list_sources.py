@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 from llm.files import atomic_write
@@ -22,8 +23,9 @@ Nothing here was taken from elsewhere. The folder `prose` holds essays and fable
 that were written for this book; `llm.corpora.prose()` reads them. They are licensed
 under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), like the text of
 the book. The folder `checkpoints` holds what takes too long to be trained in a
-chapter: weights, and the record of their training, each made by the script named
-beside it, from texts that this repository writes itself, and licensed like the code.
+chapter, named by what it is: weights, and the record of their training, each made by
+the script named beside it, from texts that this repository writes itself, and licensed
+like the code. `llm.export.load_packed` reads the models, and so do the pages.
 
 This list is made by `python tools/list_sources.py`; the tests compare it with the
 files.
@@ -33,13 +35,19 @@ files.
 """
 
 
-MADE_BY = "`python tools/train_{}.py`"
+MAKERS = {"stories_*": "tools/train_small_story_models.py"}
 
 
 def title(path: Path) -> str:
-    """The first line of a text; for what was trained, the command that remakes it."""
-    if path.parent.parent.name == "checkpoints":
-        return MADE_BY.format(path.parent.name)
+    """The first line of a text; for what was trained, the command that remakes it.
+
+    Raises `ValueError` for a checkpoint that nothing in `MAKERS` makes.
+    """
+    if path.parent.name == "checkpoints":
+        for pattern, script in MAKERS.items():
+            if fnmatch(path.name, pattern):
+                return f"`python {script}`"
+        raise ValueError(f"say in MAKERS which script makes {path.name}")
     return path.read_text(encoding="utf-8").partition("\n")[0]
 
 

@@ -8,7 +8,8 @@
 Canonical form, so that a diff shows only what changed: no timestamps and no
 metadata of an editor, cell ids that stay (missing ones are made from the content),
 execution counts 1 to n, streams merged, carriage returns played, no state of
-widgets; the code of solutions folded in JupyterLab, as it is on the site.
+widgets, no bytes of models that are shipped in data/checkpoints anyway; the code of
+solutions folded in JupyterLab, as it is on the site.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from book.viz.checkpoints import without_bytes  # noqa: E402
 from llm.files import atomic_write  # noqa: E402
 from tests.house import shapes  # noqa: E402
 
@@ -84,7 +86,10 @@ def clean_code(cell: NotebookNode, count: int) -> None:
     """Give a code cell its count, and its outputs their stored form."""
     outputs: list[NotebookNode] = []
     for output in cell.outputs:
-        output.get("data", {}).pop(WIDGET, None)  # dead without its kernel
+        data = output.get("data", {})
+        data.pop(WIDGET, None)  # dead without its kernel
+        if "text/html" in data:
+            data["text/html"] = without_bytes(data["text/html"])
         if "execution_count" in output:
             output.execution_count = count
         if output.output_type == "stream":

@@ -1,10 +1,10 @@
 """Every plot and interactive figure of the book, and the one style they share.
 
-Computed data comes in, a picture comes out.
+Computed data comes in, a picture comes out. What only one chapter shows stands in a
+module of its own, imported by name.
 """
 
 from book.bundle import Bundle
-from book.viz.machines import machines_panel, three_machines
 from book.viz.page import interactive, panel, passage, tokens
 from book.viz.plots import heatmap
 from book.viz.said import predict, with_prediction
@@ -24,13 +24,11 @@ __all__ = [
     "curve",
     "heatmap",
     "interactive",
-    "machines_panel",
     "panel",
     "passage",
     "predict",
     "setup",
     "table",
-    "three_machines",
     "tokens",
     "with_prediction",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from book.bundle import WIDTH, Bundle, escaped, wrapped
+from book.viz.checkpoints import shipped
 from book.viz.plots import visible
+from llm.page import JS as SHARED_JS
+from llm.page import figure as live_figure
 
 JS = Path(__file__).parent / "js"
 SHADES = ["#CFE3F1", "#F9DDC8", "#D3ECE4", "#F4E3EC"]  # pale forms of the palette
@@ -86,70 +88,40 @@ def code_span(text: str) -> str:
 
 
 def interactive(
-    module: str | Path, state: Mapping[str, Any], *, alt: str, figure: Axes | Figure
+    module: str | Path,
+    state: Mapping[str, Any],
+    *,
+    alt: str,
+    figure: Axes | Figure,
+    files: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """A figure to play with: alive in JupyterLab and on the site, printed on paper.
 
-    module: the name of a file in book/viz/js, or the path of another; js/host.js
+    module: the name of a file in book/viz/js, or the path of another; llm/js/host.js
     says what it may do. state: what the module gets to see: strings, finite
     numbers, lists and dictionaries of these, tensors and arrays; numbers are
     rounded to five digits. alt: what is to be seen, and what it shows. figure: the
-    picture for paper.
+    picture for paper. files: bytes for the module, such as models from
+    `llm.export.pack`; where they are those of a shipped checkpoint, the notebook is
+    stored without them, and the site has them once for all its pages.
 
     Raises `ValueError` when the module is not of the form that the host expects, or
     the state holds a number that is not finite.
     """
-    picture = Picture.of(figure)
-    page = (
-        f'<div class="llm-figure" role="group" aria-label="{html.escape(alt)}">'
-        f"{picture.html(alt)}"
-        f'<script type="application/json">{as_json(state)}</script></div>'
-        f"<script>{hosted(module)}</script>"
+    picture, files = Picture.of(figure), files or {}
+    path = Path(module) if str(module).endswith(".js") else JS / f"{module}.js"
+    page = live_figure(
+        path,
+        state,
+        picture.html(alt),
+        label=alt,
+        files=files,
+        folders=(JS, SHARED_JS),
+        names={
+            name: kept for name, data in files.items() if (kept := shipped(data))
+        },
     )
     return picture.bundle({"text/html": page, "text/plain": alt})
-
-
-def hosted(module: str | Path) -> str:
-    """The script that brings the figure `module` to life: it, inside the host."""
-    path = Path(module) if str(module).endswith(".js") else JS / f"{module}.js"
-    source = path.read_text(encoding="utf-8")
-    body, exports = re.subn(
-        r"^export default (.+?);?\s*\Z", r"return \1;", source, flags=re.M | re.S
-    )
-    if exports != 1 or re.search(r"^(export|import)\b|</script|<!--", body, re.M):
-        raise ValueError(
-            f"{path.name} must be a plain module: no import, no other export, and "
-            "`export default { render };` as its last line"
-        )
-    host = (JS / "host.js").read_text(encoding="utf-8")
-    return host.replace("/* the module */", body)
-
-
-def as_json(state: Mapping[str, Any]) -> str:
-    """`state` as JSON that no page can take for markup, the same in every run."""
-    try:
-        text = json.dumps(
-            rounded(state), sort_keys=True, separators=(",", ":"), allow_nan=False
-        )
-    except ValueError as error:
-        raise ValueError(
-            "the state of a figure may hold finite numbers only; "
-            "leave out infinities and NaN, or give None"
-        ) from error
-    return text.replace("<", "\\u003c")
-
-
-def rounded(value: Any) -> Any:
-    """The same value with lists for tensors, and five digits to each float."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, float):
-        return float(f"{value:.5g}")
-    if isinstance(value, Mapping):
-        return {str(key): rounded(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [rounded(entry) for entry in value]
-    return value
 
 
 class Picture(NamedTuple):

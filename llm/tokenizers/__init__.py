@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from llm.tokenizers.base import Tokenizer
 from llm.tokenizers.bpe import BPETokenizer
@@ -22,6 +23,7 @@ __all__ = [
     "CharacterTokenizer",
     "Tokenizer",
     "WordTokenizer",
+    "from_fields",
     "load",
     "train_tokenizer",
 ]
@@ -52,6 +54,14 @@ def load(path: str | Path) -> Tokenizer:
     Raises `ValueError` for a file that no tokenizer's `save` wrote.
     """
     return _class_of(str(read_fields(path).get("kind"))).load(path)
+
+
+def from_fields(fields: dict[str, Any]) -> Tokenizer:
+    """The tokenizer of any kind that has these `fields`.
+
+    Raises `ValueError` where no tokenizer has.
+    """
+    return _class_of(str(fields.get("kind"))).from_fields(fields)
 
 
 def _class_of(kind: str) -> type[Tokenizer]:

@@ -141,7 +141,7 @@ class Tokenizer(ABC):
 
     def save(self, path: str | Path) -> None:
         """Write one JSON file, whole or not at all."""
-        storage.write_fields(path, {"kind": self.kind, **self._fields()})
+        storage.write_fields(path, self.fields())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -153,7 +153,7 @@ class Tokenizer(ABC):
                 f"{path} holds a tokenizer of {kind!r}, not {cls.kind!r}"
             )
         try:
-            return cls._from_fields(fields)
+            return cls.from_fields(fields)
         except ValueError as error:
             raise ValueError(f"{path} cannot be used: {error}") from None
 
@@ -205,13 +205,15 @@ class Tokenizer(ABC):
         """How many characters of such text are encoded alike whatever follows."""
         return len(text)
 
-    def _fields(self) -> dict[str, Any]:
-        """What a file must hold for `_from_fields` to make this tokenizer again."""
+    def fields(self) -> dict[str, Any]:
+        """What its file says: all that `from_fields` needs to make it again."""
         tokens = [storage.readable(token) for token in self.vocab]
-        return {"special_tokens": list(self.special_tokens), "tokens": tokens}
+        special = list(self.special_tokens)
+        return {"kind": self.kind, "special_tokens": special, "tokens": tokens}
 
     @classmethod
-    def _from_fields(cls, fields: dict[str, Any]) -> Self:
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """The tokenizer with these fields. Raises `ValueError` if there is none."""
         tokens = [
             storage.from_readable(t) for t in storage.strings(fields, "tokens")
         ]

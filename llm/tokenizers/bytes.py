@@ -45,9 +45,9 @@ class ByteTokenizer(Tokenizer):
         return list(text.encode())
 
     @classmethod
-    def _from_fields(cls, fields: dict[str, Any]) -> Self:
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
         tokenizer = cls(storage.strings(fields, "special_tokens"))
-        if tokenizer._fields()["tokens"] != storage.strings(fields, "tokens"):
+        if tokenizer.fields()["tokens"] != storage.strings(fields, "tokens"):
             raise ValueError(
                 "its tokens are not the 256 bytes and the special ones"
             )

@@ -36,12 +36,13 @@ class MergeFiles(Tokenizer):
         tokens, merges, special = gpt2_files.read(folder, known)
         return cls(merges, special, tokens)
 
-    def _fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         merges = [[storage.readable(part) for part in pair] for pair in self.merges]
-        return {"pattern": GPT2_PATTERN, **super()._fields(), "merges": merges}
+        first = {"kind": self.kind, "pattern": GPT2_PATTERN}
+        return {**first, **super().fields(), "merges": merges}
 
     @classmethod
-    def _from_fields(cls, fields: dict[str, Any]) -> Self:
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
         if fields.get("pattern") != GPT2_PATTERN:
             raise ValueError("it cuts text by another pattern than GPT-2's")
         read = storage.from_readable

@@ -34,7 +34,7 @@ _AFTER_UNICODE_16 = (
 )
 
 
-def _of_unicode_16(pattern: str) -> str:
+def of_unicode_16(pattern: str) -> str:
     """The same pattern, with the letters and numbers of Unicode 16."""
     for name in (r"\p{L}", r"\p{N}"):
         pattern = pattern.replace(name, f"[{name}--[{_AFTER_UNICODE_16}]]")
@@ -42,7 +42,7 @@ def _of_unicode_16(pattern: str) -> str:
 
 
 _ASCII = regex.compile(GPT2_PATTERN)
-_UNICODE = regex.compile(_of_unicode_16(GPT2_PATTERN), regex.VERSION1)
+_UNICODE = regex.compile(of_unicode_16(GPT2_PATTERN), regex.VERSION1)
 # Not `str.isspace`, which takes the separators U+001C to U+001F for white space.
 _WHITE_SPACE = regex.compile(r"\s")
 

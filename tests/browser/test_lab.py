@@ -126,12 +126,14 @@ def test_a_chapter_runs_and_answers_in_jupyterlab(lab, chromium, request, chapte
     source = chapter.read_text(encoding="utf-8")
     figures = page.query_selector_all(".llm-figure[data-live]")
     assert len(figures) == len(
-        re.findall(r"viz\.(interactive|three_machines)\(", source)
+        re.findall(r"\b(viz\.interactive|three_machines)\(", source)
     )
     for figure in figures:
         assert dead_controls(page, figure) == []
     panels = page.query_selector_all(PANELS)
-    assert len(panels) == len(re.findall(r"viz\.(machines_)?panel\(", source))
+    assert len(panels) == len(
+        re.findall(r"\b(viz\.panel|machines_panel)\(", source)
+    )
     for panel in panels:
         answers(page, panel)
 

@@ -8,7 +8,7 @@ import pytest
 import test_site
 from figures import dead_controls
 
-from book import viz
+from book.viz.machines import three_machines
 from llm.corpora import story
 from llm.model import GPTConfig, build
 from llm.ngram import BigramTable, WindowModel
@@ -21,7 +21,7 @@ SHOWN = """figure => {
   const texts = (selector) => all(selector).map((e) => e.textContent);
   return { columns: all("section").map((s) => s.ariaLabel),
     bars: all("ol").map((list) => list.children.length),
-    marked: texts("li.next .piece"), read: texts(".text")[0], outputs: texts("output"),
+    marked: texts("li.marked .piece"), read: texts(".text")[0], outputs: texts("output"),
     written: texts(".written"), says: texts(".says")[0] };
 }"""
 
@@ -35,7 +35,7 @@ def page_of_machines(tmp_path_factory):
     sizes = {"context_length": 512, "d_model": 8, "n_layers": 1, "n_heads": 2}
     config = GPTConfig(architecture="llama", vocab_size=V, **sizes)
     machines = BigramTable(V), WindowModel(V, 4, 4, 8), build(config), tokenizer
-    bundle = viz.three_machines(*machines, stories=texts, alt="four laws", read=7)
+    bundle = three_machines(*machines, stories=texts, alt="four laws", read=7)
     path = tmp_path_factory.mktemp("page") / "page.html"
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'

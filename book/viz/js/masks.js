@@ -1,5 +1,7 @@
 // Pick a mask: who is moved by whom, measured on the trained model; the loss it leads
 // to, with the floor; and a diary the model writes when tomorrow is not on the page.
+import { element, onInput, row, select, shape, slider } from "./elements.js";
+
 const CSS = `
   .both { display: flex; flex-wrap: wrap; gap: 1em 2em; align-items: flex-start; margin-top: .6em; }
   table { border-collapse: collapse; font-size: 13px; }
@@ -13,20 +15,6 @@ const CSS = `
   svg text { fill: currentColor; font-size: 12px; }
   p { margin: .4em 0; } .diary { font-family: ui-monospace, monospace; font-size: 13px; }`;
 const WIDTH = 330, HEIGHT = 190, LEFT = 34, BOTTOM = 26, TOP = 1.7;
-
-function element(tag, text, name) {
-  const node = document.createElement(tag);
-  if (text !== undefined) node.textContent = text;
-  if (name) node.className = name;
-  return node;
-}
-
-function shape(tag, attributes, text) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
 
 const LEAST = 1e-4; // what moves less than this is drawn as not moved
 
@@ -68,19 +56,17 @@ function curve(losses, floor, every) {
 function render({ model, el }) {
   const masks = model.get("masks"), days = model.get("days"), floor = model.get("floor");
   el.innerHTML = `<style>${CSS}</style>
-    <div><label>Mask <select></select></label>
-      <label>Day that looks <input type="range" min="1" max="${days.length}" step="1" value="1"> <output></output></label></div>
     <p class="says" aria-live="polite"></p>
     <div class="both"><div class="map"></div><div class="loss"></div></div>
     <p class="result"></p><p>It writes: <span class="diary"></span></p>`;
-  const [select, range, $] = [el.querySelector("select"), el.querySelector("input"), (s) => el.querySelector(s)];
-  masks.forEach((mask, i) => select.append(Object.assign(element("option", mask.name), { value: i })));
-  select.value = model.get("picked");
+  const $ = (selector) => el.querySelector(selector);
+  const picked = select("Mask", masks.map(({ name }, i) => [i, name]), model.get("picked"));
+  const looks = slider("Day that looks", { min: 1, max: days.length, step: 1, value: 1 });
+  $("style").after(row(picked.box, looks.box));
 
   function draw() {
-    const mask = masks[select.value], look = range.value - 1;
+    const mask = masks[picked.value], look = looks.value - 1;
     const later = days.filter((_, at) => at > look && mask.moved[look][at] > LEAST).length;
-    $("output").textContent = `${look + 1}`;
     $(".says").textContent = `Day ${look + 1} (${days[look]}) is moved by ${later} later ${later === 1 ? "day" : "days"}` +
       (later ? ": it sees the future." : ".");
     $(".map").replaceChildren(table(days, mask.moved, look));
@@ -88,8 +74,7 @@ function render({ model, el }) {
     $(".result").textContent = `Test: ${mask.tested.toFixed(2)} nats a day (floor ${floor.toFixed(2)}). On air, with tomorrow blank: ${mask.on_air.toFixed(2)}.`;
     $(".diary").textContent = mask.diary;
   }
-  select.addEventListener("input", draw);
-  range.addEventListener("input", draw);
+  onInput([picked, looks], draw);
   draw();
 }
 export default { render };

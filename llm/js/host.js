@@ -1,20 +1,25 @@
 // The host of every interactive figure: it makes the one just before this <script>
 // live, from a file, in JupyterLab or on any server, with no kernel and no network.
 //
-// A figure is a plain module in this folder:
+// A figure is a plain module:
 //
+//     import { element, bars } from "./bars.js";
 //     function render({ model, el }) { … }
 //     export default { render };
 //
-// - model.get(name) is a value of the state that Python passed in; model.set(name,
-//   value) changes it, and whoever called model.on("change:" + name, f) hears of it.
+// What several figures share is a module that ends in `export { … };`; llm/page.py
+// puts those that a figure names in front of it.
+//
+// - model.get(name) is a value of the state that Python passed in, or a Uint8Array of
+//   the bytes that came with it; model.set(name, value) changes it, and whoever called
+//   model.on("change:" + name, f) hears of it.
 // - el is an empty box in a shadow root: the page's styles do not leak in, the
 //   figure's do not leak out. Its CSS goes into a <style> inside el.
 // - Colours: var(--blue), --vermillion, --green, --purple, --grey for marks. Text,
 //   axes and lines take currentColor: the page may be dark. Never colour alone.
 // - Every control has a <label> or an aria-label; <output> shows its value.
 // - What a reader typed goes in by textContent, never by innerHTML.
-// - No import, no fetch, no timer that runs on, no global name, no id.
+// - No fetch, no timer that runs on, no global name, no id.
 (function (factory) {
   const BASE = `
     :host { display: block; }
@@ -23,6 +28,8 @@
       font: 15px/1.5 system-ui, sans-serif; border: 1px solid var(--line);
       border-radius: 6px; padding: .8em; overflow-x: auto; text-align: start; }
     .figure *, .figure *::before { box-sizing: border-box; }
+    .row { display: flex; flex-wrap: wrap; gap: .5em 1.2em; align-items: center; margin-bottom: .6em; }
+    .row label { margin: 0; }
     label { display: inline-flex; flex-wrap: wrap; gap: .5em; align-items: center; margin-right: 1.2em; }
     input, select, button, textarea { font: inherit; color: inherit; background: transparent;
       border: 1px solid var(--line); border-radius: 4px; padding: .2em .5em; max-width: 100%; }
@@ -34,7 +41,12 @@
 
   const figure = document.currentScript?.previousElementSibling;
   if (!figure?.classList.contains("llm-figure") || figure.hasAttribute("data-live")) return;
-  const state = JSON.parse(figure.querySelector("script").textContent);
+  const state = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+  for (const { dataset: { name, checkpoint }, textContent } of figure.querySelectorAll("script[data-name]")) {
+    const text = textContent || globalThis.llmCheckpoints?.[checkpoint]; // of the site, or of a run cell
+    if (!text) return; // stored without them: the reader keeps the picture until the cell is run
+    state[name] = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  }
   const handlers = new Map();
   const emit = (event) => [...(handlers.get(event) ?? [])].forEach((handle) => handle(model));
   // The part of anywidget's model that a figure may use: a module can move there unchanged.
@@ -67,5 +79,6 @@
   }
 })(() => {
   "use strict";
-/* the module */
+  const shared = {};
+/* the modules */
 });

@@ -1,11 +1,19 @@
-"""Train the models that chapter 1 shows when there is no time to train them there.
+"""Train the small models of the stories: a window, and a Transformer of one layer.
 
-    python tools/train_chapter_01.py [--steps 1500] [--seeds 3]
+    python tools/train_small_story_models.py [--steps 1500] [--seeds 3]
 
-Writes data/checkpoints/chapter_01/: the window model and the one-layer
-Transformer of seed 0 in half precision, and in log.json the held-out loss of every
-seed along the way. Each model sees the same stories, each story once. Takes about
-ten minutes on two cores, and the same numbers come out on the same machine.
+Writes into data/checkpoints, each packed with its tokenizer in float16 by
+`llm.export`, so that chapters and pages read the same bytes:
+
+    stories_window.safetensors              the window model of seed 0
+    stories_transformer_1layer.safetensors  the Transformer of seed 0
+    stories_small_models.json               held-out losses of every seed on the way
+
+and brings data/SOURCES.md up to date. Each model sees the same stories, each story
+once. Takes about ten minutes on two cores, and the same numbers come out on the same
+machine. Chapters that show these models are then to be run again:
+
+    python tools/run_notebooks.py chapters/01*
 """
 
 from __future__ import annotations
@@ -15,21 +23,27 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import list_sources
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
 from llm.corpora import sample_story
 from llm.data import DocumentBatches, documents
 from llm.evaluate import held_out_loss
+from llm.export import pack
 from llm.files import atomic_write
 from llm.model import GPTConfig, build
 from llm.ngram import WindowModel
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
 from llm.train import TrainConfig, train
 
-FOLDER = Path("data/checkpoints/chapter_01")
+FOLDER = Path(__file__).resolve().parents[1] / "data/checkpoints"
+LOG = "stories_small_models.json"
+FILES = {
+    "window": "stories_window.safetensors",
+    "transformer": "stories_transformer_1layer.safetensors",
+}
 VOCAB_SIZE, CONTEXT_LENGTH, BATCH_SIZE = 2048, 512, 16
 PEAK, HELD_OUT, EVERY = 8e-3, 200, 50
 MODELS: dict[str, Callable[[], nn.Module]] = {
@@ -85,8 +99,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     args = parser.parse_args()
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    args.folder.mkdir(parents=True, exist_ok=True)
     texts = [sample_story(0, i).text for i in range(2000)]
     tokenizer = BPETokenizer.train(texts, VOCAB_SIZE, [END_OF_TEXT])
     # Stories of another seed than those for training: seed 1 is the chapter's.
@@ -102,10 +117,12 @@ def main() -> None:
             curves.append(curve)
             print(f"{name} {seed}: {curve[-1][1]:.3f}", flush=True)
             if seed == 0:
-                half = {k: v.half() for k, v in model.state_dict().items()}
-                save_file(half, FOLDER / f"{name}.safetensors")
-    with atomic_write(FOLDER / "log.json", "w") as file:
+                data = pack(model, tokenizer, precision="float16")
+                with atomic_write(args.folder / FILES[name]) as file:
+                    file.write(data)
+    with atomic_write(args.folder / LOG, "w") as file:
         json.dump(log, file)
+    list_sources.main([])
 
 
 if __name__ == "__main__":
