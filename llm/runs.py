@@ -479,15 +479,20 @@ def learnt_stories(run: Path) -> bool:
     return config_of(run).get("corpus") == "stories"
 
 
-def open_run(run: Path, device: str) -> tuple[GPT, Tokenizer]:
-    """The model of a run in its newest whole state, and the tokenizer."""
+def newest_whole_in(run: Path) -> Path:
+    """The newest checkpoint of a run. Raises `ValueError` if there is none."""
     folder = newest_checkpoint(run)
     if folder is None:
         raise ValueError(
             f"there is no whole checkpoint in {run}; train it with: "
             f"python -m llm train --text book.txt --folder {run}"
         )
-    model, tokenizer = load_model(folder), tokenizer_of(run)
+    return folder
+
+
+def open_run(run: Path, device: str) -> tuple[GPT, Tokenizer]:
+    """The model of a run in its newest whole state, and the tokenizer."""
+    model, tokenizer = load_model(newest_whole_in(run)), tokenizer_of(run)
     check_same_size(tokenizer, model.config, run)
     return model.to(pick_device(device)), tokenizer
 

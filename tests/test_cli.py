@@ -434,7 +434,7 @@ def test_a_vocabulary_larger_than_the_text_allows(capsys):
 
 @pytest.mark.parametrize(("argv", "message"), [
     ([], "corpus, tokenize, train, sample, evaluate"),
-    (["dance"], "dance Available subcommands: corpus, tokenize, train, sample, evaluate"),
+    (["dance"], "Available subcommands: corpus, tokenize, train, sample, evaluate, export"),
     (["train", "--txt", "book.txt"], "Unrecognized options: --txt"),
     (["train", "--steps", "many"], "Error parsing --steps: invalid literal"),
     (["sample", "--prompt"], "--prompt"),

@@ -13,6 +13,7 @@ import tyro
 
 from llm.cli.corpus import Corpus
 from llm.cli.evaluate import Evaluate
+from llm.cli.export import Export
 from llm.cli.sample import Sample
 from llm.cli.tokenize import Tokenize
 from llm.cli.train import STORIES, Train
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., Callable[[], int | None]]] = {
     "train": Train,
     "sample": Sample,
     "evaluate": Evaluate,
+    "export": Export,
 }
 
 
