@@ -10,6 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from book.viz.checkpoints import FOLDER
+from llm.corpora import story
 from llm.export import (
     edges,
     eight_bit,
@@ -46,6 +48,7 @@ SHAPES = {
         "bias": True, "tie_embeddings": True, "rope_base": 500.0,
     },
 }  # fmt: skip
+SHIPPED = sorted(FOLDER.glob("*.safetensors"))
 LOGITS = """
 const model = modelOf(files.model), reader = model.reader();
 const logits = input.ids.map((id) => { reader.read(id); return [...reader.logits()]; });
@@ -231,6 +234,19 @@ def test_the_page_computes_the_logits_of_the_model(tmp_path, shape, precision):
     assert expected.std() > 0.3
     off = (torch.tensor(found["logits"]) - expected).abs().max()
     assert off < 1e-5 * expected.abs().max().clamp(min=1)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_page_computes_what_the_shipped_models_do(tmp_path, path):
+    model, tokenizer = load_packed(path)
+    ids = [tokenizer.special_tokens[END_OF_TEXT], *tokenizer.encode(story(7, 0))]
+    found = computed(
+        tmp_path, "models", LOGITS, {"model": path.read_bytes()}, ids=ids, look=20
+    )
+    with torch.no_grad():
+        expected = model(torch.tensor([ids]))[0]
+    off = (torch.tensor(found["logits"]) - expected).abs().max()
+    assert len(ids) > 100 and off < 1e-4
 
 
 def test_the_page_turns_queries_as_far_out_as_the_model(tmp_path):
