@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -264,7 +265,7 @@ def test_a_prediction_is_asked_for_in_code(book):
     assert text(made)[1:] == [
         "> **Predict**\n>\n> How much?",
         "from book import viz\n\n"
-        'viz.predict("a", ...)  # A: nats\nviz.predict("b", ...)  # B: nats',
+        'viz.predict("a", ...)  # A (nats)\nviz.predict("b", ...)  # B (nats)',
         r"You said \_\_\_\_\_.",
     ]
 
@@ -594,6 +595,7 @@ def test_the_site_hands_out_the_same_files(tmp_path):
 
 def test_lab_starts_without_the_teachers_buttons(monkeypatch):
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "mine")
-    first, *rest = make_workbook.environment()["JUPYTER_CONFIG_PATH"].split(":")
+    paths = make_workbook.environment()["JUPYTER_CONFIG_PATH"]
+    first, *rest = paths.split(os.pathsep)
     assert rest == ["mine"]
     assert (Path(first) / "labconfig/page_config.json").exists()

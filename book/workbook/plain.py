@@ -152,7 +152,7 @@ class Plain:
             " or ".join(f'"{choice}"' for choice in choices) or unit or "a number"
         )
         for name, label in zip_longest(names, labels):
-            hint = f"{label}: {kind}" if label else kind
+            hint = f"{label} ({kind})" if label else kind
             self.asked.append(
                 f"viz.predict({name!r}, ...)  # {hint}".replace("'", '"')
             )
