@@ -278,6 +278,22 @@ def test_launch_buttons_need_a_repository():
     assert book_workbook.launches(book, "08_attention") == [binder]
 
 
+def test_a_chapter_is_downloaded_as_its_workbook():
+    buttons = book_workbook.downloads(CHAPTER, "../workbook")
+    stem = CHAPTER.removeprefix("chapters/")
+    assert [button["url"] for button in buttons] == [
+        f"../workbook/{stem}.ipynb",
+        f"../workbook/{stem}_solutions.ipynb",
+    ]
+    pdf, source = {"type": "javascript"}, {"type": "link", "url": "_sources"}
+    group = {"label": "download-buttons", "buttons": [source, pdf]}
+    context = {"header_buttons": [group], "pathto": lambda name, _: f"../{name}"}
+    book_workbook.mend_buttons(None, "notation", "", context, None)
+    assert group["buttons"] == [source, pdf]
+    book_workbook.mend_buttons(None, CHAPTER, "", context, None)
+    assert group["buttons"] == [*buttons, pdf]
+
+
 def test_a_site_with_an_address_knows_its_own_folder():
     settings = book_addresses.site_settings(
         EMPTY | {"site": "https://me.org/book/"}
