@@ -44,7 +44,8 @@ def figure(
         for name, data in (files or {}).items()
     )
     return (
-        f'<div class="llm-figure" role="group" aria-label="{html.escape(label)}">'
+        f'<div class="llm-figure" data-module="{module.stem}" role="group" '
+        f'aria-label="{html.escape(label)}">'
         f'{inside}<script type="application/json">{as_json(state)}</script>{stored}'
         f"</div><script>{bundled(module, folders)}</script>"
     )

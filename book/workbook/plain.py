@@ -350,6 +350,9 @@ class Plain:
     def role_said(self, content: str, starts: bool) -> str:
         return r"\_\_\_\_\_"
 
+    def role_try(self, content: str, starts: bool) -> str:
+        return content.rpartition("<")[0].strip()
+
     def role_math(self, content: str, starts: bool) -> str:
         return f"${content}$"
 

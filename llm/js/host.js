@@ -13,6 +13,7 @@
 // - model.get(name) is a value of the state that Python passed in, or a Uint8Array of
 //   the bytes that came with it; model.set(name, value) changes it, and whoever called
 //   model.on("change:" + name, f) hears of it.
+//   model.on("try", f) hears of a {try} in the text, which has set some values.
 // - el is an empty box in a shadow root: the page's styles do not leak in, the
 //   figure's do not leak out. Its CSS goes into a <style> inside el.
 // - Colours: var(--blue), --vermillion, --green, --purple, --grey for marks. Text,
@@ -74,6 +75,10 @@
     factory().render({ model, el: root.querySelector(".figure") });
     figure.replaceChildren(host); // the picture goes only once the figure is there
     figure.setAttribute("data-live", "");
+    figure.addEventListener("llm-try", ({ detail }) => {
+      Object.assign(state, detail); // picked in the text of the page: _ext/book_try.py
+      emit("try");
+    });
   } catch (error) {
     console.error("[llm-figure]", error); // the reader keeps the picture
   }
