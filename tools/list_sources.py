@@ -35,7 +35,10 @@ files.
 """
 
 
-MAKERS = {"stories_*": "tools/train_small_story_models.py"}
+MAKERS = {
+    "stories_unmasked*": "tools/train_unmasked_story_model.py",
+    "stories_*": "tools/train_small_story_models.py",
+}
 
 
 def title(path: Path) -> str:
