@@ -23,7 +23,7 @@ from book.viz.checkpoints import FOLDER
 from book.viz.plots import visible
 from book.viz.style import show_readably
 from llm import style
-from llm.page import JS, bundled
+from llm.page import JS, bundled, imports
 from tests.hostile import FRAGMENTS
 
 mpl.use("Agg")
@@ -290,9 +290,15 @@ def test_state_cannot_end_the_page_and_is_rounded():
 
 
 def test_every_figure_of_the_book_is_one_script():
-    for file in page.JS.glob("*.js"):
-        script = bundled(file, (page.JS, JS))
-        assert script.count("return { render };") == 1
+    folders, modules = (page.JS, JS), set(page.JS.glob("*.js"))
+    drawing = {file for file in modules if "export default" in file.read_text()}
+    assert (
+        modules
+        == drawing
+        | {part for file in drawing for part in imports(file, folders)} & modules
+    )
+    for file in drawing:
+        assert bundled(file, folders).count("return { render };") == 1
 
 
 def test_bytes_come_with_a_figure_and_shipped_ones_under_their_name():

@@ -301,7 +301,7 @@ def over_the_loss(loss, floor, n_days):
     "the loss is a mean over all days, the read ones included: it need not be divided "
     "by their number again"
 )
-def divided_again(loss, floor, n_days):
+def divided_by_days(loss, floor, n_days):
     return n_days - loss / floor
 
 
@@ -869,6 +869,265 @@ def empty_prefix_is_all(n_positions, n_prefix):
 
 
 _every_mask_can_be(prefix_mask)
+
+
+# --- ★★ New rows behind a cache ---------------------------------------------------
+
+
+@exercise("the last rows of the square: all that is kept, and no later row", Mask())
+def cached_mask() -> Iterator[tuple]:
+    """`cached_mask(n_new, n_cached)`: new tokens behind kept ones, (n_new, all)."""
+    yield from ((2, 5), (3, 2), (4, 4), (1, 6), (5, 0), (3, 7), (1, 0))
+
+
+@cached_mask.right
+def last_rows(n_new, n_cached):
+    return _past(n_cached + n_new)[n_cached:]
+
+
+@cached_mask.right
+def shifted_triangle(n_new, n_cached):
+    return torch.ones(n_new, n_cached + n_new).tril(n_cached).bool()
+
+
+@cached_mask.right
+def kept_beside_causal(n_new, n_cached):
+    kept = torch.ones(n_new, n_cached, dtype=torch.bool)
+    return torch.cat((kept, _past(n_new)), dim=1)
+
+
+@cached_mask.right
+def slots_up_to_the_position(n_new, n_cached):
+    positions = torch.arange(n_cached, n_cached + n_new)[:, None]
+    return torch.arange(n_cached + n_new) <= positions
+
+
+@cached_mask.right
+def cached_by_loop(n_new, n_cached):
+    slots = range(n_cached + n_new)
+    return [[at <= n_cached + look for at in slots] for look in range(n_new)]
+
+
+@cached_mask.mistake(
+    "the diagonal starts in the upper left corner, as with is_causal=True: the first new "
+    "token sees the oldest of the cache and nothing else. These are the first rows of "
+    "the square; take the last ones"
+)
+def first_rows(n_new, n_cached):
+    return _past(n_cached + n_new)[:n_new]
+
+
+@cached_mask.mistake(
+    "everything is seen: right for a single new token; of several, each would see those "
+    "that come after it"
+)
+def all_seen(n_new, n_cached):
+    return torch.ones(n_new, n_cached + n_new, dtype=torch.bool)
+
+
+@cached_mask.mistake(
+    "a token must see itself: the diagonal lies one place too far to the left"
+)
+def not_itself(n_new, n_cached):
+    return torch.ones(n_new, n_cached + n_new).tril(n_cached - 1).bool()
+
+
+@cached_mask.mistake(
+    "each new token sees the one after it: the diagonal lies one place too far to the "
+    "right"
+)
+def one_ahead(n_new, n_cached):
+    return torch.ones(n_new, n_cached + n_new).tril(n_cached + 1).bool()
+
+
+@cached_mask.mistake("the new tokens see what is cached, but not one another")
+def cache_only(n_new, n_cached):
+    kept = torch.ones(n_new, n_cached, dtype=torch.bool)
+    return torch.cat((kept, torch.zeros(n_new, n_new, dtype=torch.bool)), dim=1)
+
+
+@cached_mask.mistake(
+    "the new tokens see what is cached and themselves, but not the new ones before them"
+)
+def cache_and_itself(n_new, n_cached):
+    kept = torch.ones(n_new, n_cached, dtype=torch.bool)
+    return torch.cat((kept, _itself(n_new)), dim=1)
+
+
+@cached_mask.mistake("the cache cannot be seen: it is there to be looked at")
+def cache_hidden(n_new, n_cached):
+    kept = torch.zeros(n_new, n_cached, dtype=torch.bool)
+    return torch.cat((kept, _past(n_new)), dim=1)
+
+
+@cached_mask.mistake(
+    "the new columns stand in front of the cached ones: what is cached came first"
+)
+def new_before_kept(n_new, n_cached):
+    return kept_beside_causal(n_new, n_cached).roll(n_new, dims=1)
+
+
+@cached_mask.mistake(
+    "this looks at the future and not at the past: is it transposed? Among the new "
+    "tokens, each sees itself and those before it"
+)
+def transposed_new(n_new, n_cached):
+    kept = torch.ones(n_new, n_cached, dtype=torch.bool)
+    return torch.cat((kept, _past(n_new).T), dim=1)
+
+
+_every_mask_can_be(cached_mask)
+cached_mask.refused("the shape (2, 2), expected (2, 7)")(
+    lambda n_new, n_cached: _past(n_new)
+)
+cached_mask.refused("the shape (7, 7), expected (2, 7)")(
+    lambda n_new, n_cached: _past(n_cached + n_new)
+)
+cached_mask.refused("the shape (7, 2), expected (2, 7)")(
+    lambda n_new, n_cached: last_rows(n_new, n_cached).T
+)
+
+
+# --- ★★ Strike out, then divide again ---------------------------------------------
+
+
+@exercise("struck out, and each row sums to one again")
+def divided() -> Iterator[tuple]:
+    """`divided(scores)`: scores (..., T, T) to weights (..., T, T)."""
+    yield (torch.randn(5, 5),)
+    yield (3 * torch.randn(2, 4, 4),)
+    yield (torch.randn(2, 3, 6, 6) - 5,)
+    yield (torch.randn(4, 4).mT,)
+    yield (torch.randn(3, 3, dtype=torch.float64),)
+    yield (torch.randn(1, 1),)
+
+
+@divided.right
+def strike_and_divide(scores):
+    left = scores.softmax(-1).tril()
+    return left / left.sum(-1, keepdim=True)
+
+
+@divided.right
+def divide_by_einsum(scores):
+    left = scores.softmax(-1) * torch.ones_like(scores).tril()
+    return left / torch.einsum("...ts->...t", left)[..., None]
+
+
+@divided.right
+def divided_row_by_row(scores):
+    weights = scores.softmax(-1)
+    rows = []
+    for t in range(scores.shape[-1]):
+        row = weights[..., t, :] * (torch.arange(scores.shape[-1]) <= t)
+        rows.append(row / row.sum(-1, keepdim=True))
+    return torch.stack(rows, -2)
+
+
+@divided.right
+def what_it_amounts_to(scores):
+    """The softmax over the past: the same numbers, as long as they are moderate."""
+    future = torch.ones_like(scores).triu(1).bool()
+    return scores.masked_fill(future, -torch.inf).softmax(-1)
+
+
+@divided.mistake(
+    "the future is struck out, and the rows no longer sum to one: divide each by what is "
+    "left of it"
+)
+def struck_out_only(scores):
+    return scores.softmax(-1).tril()
+
+
+@divided.mistake(
+    "the future is still there: each row of a softmax sums to one as it is. Strike out, "
+    "then divide"
+)
+def softmax_only(scores):
+    return scores.softmax(-1)
+
+
+@divided.mistake(
+    "divided by the sums of the columns: it is the rows that have to sum to one (dim=-1)"
+)
+def divided_by_columns(scores):
+    left = scores.softmax(-1).tril()
+    return left / left.sum(-2, keepdim=True)
+
+
+@divided.mistake(
+    "the softmax runs along the columns (dim=-2); each row is a softmax of its own"
+)
+def softmax_of_columns(scores):
+    left = scores.softmax(-2).tril()
+    return left / left.sum(-1, keepdim=True)
+
+
+@divided.mistake(
+    "the past is struck out, and the future kept: above the diagonal lies the future"
+)
+def past_struck_out(scores):
+    left = scores.softmax(-1).triu()
+    return left / left.sum(-1, keepdim=True)
+
+
+@divided.mistake(
+    "the position itself is struck out too, and of the first row nothing is left"
+)
+def itself_struck_out(scores):
+    left = scores.softmax(-1).tril(-1)
+    return left / left.sum(-1, keepdim=True)
+
+
+@divided.mistake(
+    "one day of the future is left in: keep what lies on and below the diagonal"
+)
+def one_day_left(scores):
+    left = scores.softmax(-1).tril(1)
+    return left / left.sum(-1, keepdim=True)
+
+
+@divided.mistake(
+    "the *scores* were struck out, and a score of 0 is a score like any other: its "
+    "exponential is 1. Strike out weights, after the softmax"
+)
+def scores_struck_out(scores):
+    return scores.tril().softmax(-1)
+
+
+@divided.mistake(
+    "a second softmax in place of a division: it gives the struck-out weights, which are "
+    "0, a share as well"
+)
+def softmax_again(scores):
+    return scores.softmax(-1).tril().softmax(-1)
+
+
+@divided.mistake(
+    "divided by the largest weight of the row: a row sums to one when it is divided by "
+    "its sum"
+)
+def divided_by_largest(scores):
+    left = scores.softmax(-1).tril()
+    return left / left.amax(-1, keepdim=True)
+
+
+@divided.mistake(
+    "divided by the sum of the whole square: each row has a sum of its own (keepdim=True "
+    "keeps it beside its row)"
+)
+def divided_by_all(scores):
+    left = scores.softmax(-1).tril()
+    return left / left.sum((-2, -1), keepdim=True)
+
+
+@divided.mistake(
+    "every row is divided by the sum of another one: without keepdim=True the sums lie "
+    "along the columns"
+)
+def without_keepdim(scores):
+    left = scores.softmax(-1).tril()
+    return left / left.sum(-1).unsqueeze(-2)
 
 
 # --- ★★★ Your own certificate -----------------------------------------------------
