@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import ClassVar, Self
+from collections.abc import Collection, Iterable, Sequence
+from typing import ClassVar, NoReturn, Self
 
 from llm.tokenizers.base import Tokenizer
 from llm.tokenizers.special import UNKNOWN, check_special_tokens, ordinary_texts
@@ -54,37 +54,50 @@ class LookupTokenizer(Tokenizer):
         counts: Counter[str] = Counter()
         for text in ordinary_texts(texts, special):
             counts.update(cls.cut(text))
-        room = cls._room(len(counts), vocab_size, len(special))
+        room = room_for(len(counts), vocab_size, len(special), cls.piece)
         pieces = sorted(counts, key=lambda piece: (-counts[piece], piece))[:room]
         return cls([t.encode() for t in (*sorted(pieces), *special)], special)
-
-    @classmethod
-    def _room(cls, n_pieces: int, vocab_size: int | None, n_special: int) -> int:
-        """How many pieces to keep."""
-        if n_pieces == 0:
-            raise ValueError("the texts are empty: there is nothing to train on")
-        most = n_pieces + n_special
-        if vocab_size is not None and not n_special < vocab_size <= most:
-            raise ValueError(
-                f"vocab_size is {vocab_size}, but {n_pieces} different "
-                f"{cls.piece}s and {n_special} special tokens make at most {most} "
-                f"entries: choose {n_special + 1} to {most}, or give other text"
-            )
-        return n_pieces if vocab_size is None else vocab_size - n_special
 
     def _encode_ordinary(self, text: str, start: int) -> list[int]:
         unknown = self.special_tokens.get(UNKNOWN)
         ids = [self._ids.get(piece, unknown) for piece in self.cut(text)]
         if None in ids:
-            self._refuse_unknown(text, start)
+            refuse_unknown(self.cut(text), self._ids, start, self.piece)
         return ids
 
-    def _refuse_unknown(self, text: str, start: int) -> None:
-        for piece in self.cut(text):
-            if piece not in self._ids:
-                raise ValueError(
-                    f"the {self.piece} {piece!r} at position {start} is not in the "
-                    f"vocabulary: train on text that has it, or with {UNKNOWN!r} "
-                    "among the special tokens"
-                )
-            start += len(piece)
+
+def room_for(
+    n_pieces: int, vocab_size: int | None, n_special: int, piece: str
+) -> int:
+    """How many of so many different pieces to keep.
+
+    Raises `ValueError` where there are none, or fewer than the vocabulary wants.
+    """
+    if n_pieces == 0:
+        raise ValueError("the texts are empty: there is nothing to train on")
+    most = n_pieces + n_special
+    if vocab_size is not None and not n_special < vocab_size <= most:
+        raise ValueError(
+            f"vocab_size is {vocab_size}, but {n_pieces} different {piece}s and "
+            f"{n_special} special tokens make at most {most} entries: choose "
+            f"{n_special + 1} to {most}, or give other text"
+        )
+    return n_pieces if vocab_size is None else vocab_size - n_special
+
+
+def refuse_unknown(
+    pieces: Iterable[str], known: Collection[str], start: int, piece: str
+) -> NoReturn:
+    """Raise `ValueError` for the first piece that is not known, with its position.
+
+    start: the position of the first piece, in characters.
+    """
+    for one in pieces:
+        if one not in known:
+            raise ValueError(
+                f"the {piece} {one!r} at position {start} is not in the vocabulary: "
+                f"train on text that has it, or with {UNKNOWN!r} among the special "
+                "tokens"
+            )
+        start += len(one)
+    raise AssertionError("every piece is known")
