@@ -181,6 +181,31 @@ class Values:
         raise AssertionError("no difference")
 
 
+class Texts:
+    """A text, exactly."""
+
+    def read(self, found: Any, *inputs: Any) -> tuple[str]:
+        if isinstance(found, str):
+            return (found,)
+        joined = isinstance(found, (list, tuple)) and all(
+            isinstance(x, str) for x in found
+        )
+        hint = ': put it together with "".join(…)' if joined and found else ""
+        raise Wrong(f"returns {briefly(found)}, expected a text{hint}")
+
+    def same(self, a: str, b: str) -> bool:
+        return a == b
+
+    def is_finite(self, part: str) -> bool:
+        return True
+
+    def difference(
+        self, name: str, found: Sequence[str], expected: Sequence[str]
+    ) -> str:
+        ours, theirs = found[0], expected[0]
+        return f"{name} returns {ours!a}, expected {theirs!a}"
+
+
 def has_parts(found: Any, n: int) -> bool:
     """A tuple, list, tensor or array of n things."""
     sized = isinstance(found, (tuple, list)) or (

@@ -152,11 +152,13 @@ class Exercise:
         self.symptoms.append(Symptom(see, self.mistakes))
         return self.symptoms[-1]
 
-    def forbids(self, hint: str) -> Callable[[Function], Rule]:
+    def forbids(
+        self, hint: str, *, calls: bool = False
+    ) -> Callable[[Function], Rule]:
         """Register what the text forbids: see `Rule`; looked at where all is right."""
 
         def register(broken: Function) -> Rule:
-            self.rules.append(Rule(hint, broken, self._under))
+            self.rules.append(Rule(hint, broken, self._under, calls))
             return self.rules[-1]
 
         return register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,11 +24,16 @@ SOFTMAXES = (
 
 @dataclass(eq=False)
 class Rule:
-    """What the text forbids: `broken(step, *inputs)` is true of such a step."""
+    """What the text forbids: `broken(step, *inputs)` is true of such a step.
+
+    calls: is it about calls of functions that Python itself brings, such as
+    `bytes.decode`? Else it is about operations of PyTorch.
+    """
 
     hint: str
     broken: Callable[..., bool]
     _register: Callable[..., Any] = field(repr=False)
+    calls: bool = False
 
     def mistake(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Register what somebody writes who breaks the rule."""
@@ -36,7 +42,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Step:
-    """One operation of PyTorch: its name inside PyTorch, and what it returned."""
+    """One operation of PyTorch, or call of Python: its name, and what it returned."""
 
     name: str
     result: Any
@@ -71,10 +77,29 @@ class Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        step = Step(func.overloadpacket.__name__, result)
+        self.look_at(Step(func.overloadpacket.__name__, result), calls=False)
+        return result
+
+    def look_at(self, step: Step, calls: bool) -> None:
+        """Note the rules of this kind that the step breaks."""
         self.broken += [
             rule
             for rule in self.rules
-            if rule not in self.broken and rule.broken(step, *self.inputs)
+            if rule.calls == calls and rule not in self.broken
+            if rule.broken(step, *self.inputs)
         ]
-        return result
+
+    def __enter__(self) -> Watch:
+        self.before = sys.getprofile()
+        if any(rule.calls for rule in self.rules):
+            sys.setprofile(self.hear)
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        sys.setprofile(self.before)
+        super().__exit__(*error)
+
+    def hear(self, frame: Any, event: str, called: Any) -> None:
+        """What the interpreter reports: a built-in function is about to be called."""
+        if event == "c_call":
+            self.look_at(Step(getattr(called, "__name__", ""), None), calls=True)
