@@ -350,7 +350,7 @@ def hold(file, flags):  # a page of a mapping keeps all the others
         place = call(9, 0, 10**8, 3, flags, file, 0)
         ctypes.memset(ctypes.c_void_p(place), 1, 10**8)
         call(11, ctypes.c_void_p(place + 4096), ctypes.c_size_t(10**8 - 4096))
-    time.sleep(1)
+    time.sleep(0.5)
 """
 ESCAPES = {
     "read-a-key": """
@@ -401,7 +401,7 @@ open("/proc/self/gid_map", "w").write(f"0 {group} 1")
 call(165, b"none", own.encode(), b"tmpfs", 0, 0)
 for number in range(6):
     open(f"{own}/{number}", "wb").write(bytes(10**8))
-time.sleep(1)
+time.sleep(0.5)
 print("open")
 """,
     "rings": """
@@ -412,7 +412,7 @@ print("open")
 kept = [os.memfd_create("kept") for _ in range(6)]
 for file in kept:
     os.write(file, bytes(10**8))
-time.sleep(1)
+time.sleep(0.5)
 print("open")
 """,
     "memory-in-segments": """
@@ -422,7 +422,7 @@ for _ in range(6):
     place = libc.shmat(segment, None, 0)
     ctypes.memset(place, 1, 10**8)
     libc.shmdt(ctypes.c_void_p(place))
-time.sleep(1)
+time.sleep(0.5)
 print("open")
 """,
     "memory-in-no-table": """
@@ -451,37 +451,26 @@ def in_a_process(source: str) -> str:
 # What takes more than 400 MB together, and no process much of it.
 MEMORY = {
     "many-processes": """
-import os, time
-for _ in range(5):
-    if os.fork() == 0:
-        kept = b"x" * 10**8
-        time.sleep(9)
-time.sleep(9)
-""",
-    "pages-without-a-file": """
 import mmap, os, time
-for _ in range(5):
-    if os.fork() == 0:
+for number in range(5):
+    if os.fork():
+        continue
+    if number % 2:
+        kept = b"x" * 10**8
+    else:
         kept = mmap.mmap(-1, 10**8, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         for _ in range(10):
             kept.write(bytes(10**7))
-        time.sleep(9)
-time.sleep(9)
+    time.sleep(60)
+time.sleep(60)
 """,
     "files": """
-import time
-for folder in ("/tmp/work", "/dev/shm"):
-    for number in range(20):
-        open(f"{folder}/{number}", "wb").write(bytes(10**7))
-time.sleep(9)
-""",
-    "files-without-a-name": """
 import tempfile, time
-kept = [tempfile.TemporaryFile(dir=d) for d in ("/tmp", "/dev/shm")]
-for file in kept:
-    for _ in range(20):
-        file.write(bytes(10**7))
-time.sleep(9)
+without_a_name = tempfile.TemporaryFile(dir="/tmp")
+for number in range(20):
+    open(f"/dev/shm/{number}", "wb").write(bytes(10**7))
+    without_a_name.write(bytes(10**7))
+time.sleep(60)
 """,
     "shared-memory": """
 import os, tempfile, time, torch
@@ -496,8 +485,8 @@ for number in range(4):
     else:
         file = tempfile.NamedTemporaryFile()
         kept = torch.from_file(file.name, shared=True, size=10**8 // 4).fill_(1)
-    time.sleep(9)
-time.sleep(9)
+    time.sleep(60)
+time.sleep(60)
 """,
 }
 # As much, in buffers of the kernel: only a control group counts these.
@@ -513,8 +502,8 @@ def fill(pair):
 for _ in range(4):
     if os.fork() == 0:
         kept = [fill(socket.socketpair()) for _ in range(480)]
-        time.sleep(9)
-time.sleep(9)
+        time.sleep(60)
+time.sleep(60)
 """
 # What an honest notebook may want of the system.
 WANTED = {

@@ -171,23 +171,33 @@ ENDS = {
     "no memory": "import ctypes; ctypes.string_at(0)",
 }
 GRADER = """
-import sys
+import subprocess
+from classroom.sandbox import cgroups
+group = cgroups.ControlGroup(cgroups.place(), 1 << 26)
+subprocess.Popen([*group.enter, "sleep", "1000"])
+while not group.members():
+    pass
+print(group.memory, group.pids, flush=True)
+"""
+WITH_SANDBOX = """
 from pathlib import Path
 from classroom.sandbox.limits import Limits
 from classroom.sandbox.process import Sandbox
-sandbox = Sandbox(Path(sys.argv[1]), Limits())
-print(sandbox.group.memory, sandbox.group.pids, flush=True)
+group = Sandbox(Path("."), Limits()).group
+print(group.memory, group.pids, flush=True)
 """
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", [*ENDS, "while it runs a sandbox"])
 def test_no_group_is_left_behind_by_a_grader_that_ends(
     sandbox, place, tmp_path, end
 ):
+    source = GRADER + ENDS[end] if end in ENDS else WITH_SANDBOX + ENDS["a signal"]
     done = subprocess.run(
-        [sys.executable, "-c", GRADER + ENDS[end], tmp_path],
+        [sys.executable, "-c", source],
+        cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )

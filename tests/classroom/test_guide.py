@@ -6,7 +6,7 @@ import pytest
 from guide import GUIDE, ROOT
 
 from classroom.course import Course
-from classroom.grade import limits_of
+from classroom.grade import GRACE_SECONDS, limits_of
 from classroom.wrong_answers import wrong_answers
 
 COMMANDS = sorted(set(re.findall(r"python -m (classroom\.\w+)", GUIDE)))
@@ -87,3 +87,9 @@ def test_the_points_in_the_guide_are_those_of_the_wrong_answers():
     for name, points, _ in rows:
         task = names[name.strip()] if name else task
         assert (task, float(points)) in given
+
+
+def test_the_guide_says_how_long_a_submission_can_take():
+    limits = limits_of(Course(ROOT / "assignments", "ps3"))
+    longest = limits.longest_seconds + GRACE_SECONDS
+    assert "longer than eleven minutes" in GUIDE and longest == 11 * 60
