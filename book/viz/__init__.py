@@ -5,6 +5,7 @@ module of its own, imported by name.
 """
 
 from book.bundle import Bundle
+from book.viz.merges_figure import merge_player
 from book.viz.page import interactive, panel, passage, tokens
 from book.viz.plots import heatmap
 from book.viz.said import predict, with_prediction
@@ -24,6 +25,7 @@ __all__ = [
     "curve",
     "heatmap",
     "interactive",
+    "merge_player",
     "panel",
     "passage",
     "predict",
