@@ -23,6 +23,9 @@ JOBS        ?= 2
 ASSIGNMENT  ?=
 LAB         ?=
 BIN         := $(VENV)/bin
+# What glibc gives back to the system, it asks for again in the next step of training;
+# that takes as long as the arithmetic of a small model.
+KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
 PIP         := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: book test lab pdf grade bench browser notebooks clean
@@ -37,7 +40,7 @@ test: $(VENV)/.done
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python tools/run_notebooks.py --check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore=tests/browser
+	OMP_NUM_THREADS=1 $(KEEP_MEMORY) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore=tests/browser
 
 lab: $(VENV)/.done
 	$(BIN)/python tools/make_workbook.py --lab $(LAB)

@@ -58,7 +58,7 @@ def test_importing_the_package_is_quiet_and_quick():
 
 
 IMPORT_EACH = """
-import contextlib, importlib, io, json, random, socket, sys, warnings
+import contextlib, importlib, io, json, pickle, random, socket, sys, warnings
 import numpy, torch
 
 def refuse(*arguments, **options):
@@ -67,11 +67,10 @@ def refuse(*arguments, **options):
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 
 def state():
-    seeds = random.getstate(), str(numpy.random.get_state()), torch.get_rng_state()
+    seeds = torch.get_rng_state().numpy(), numpy.random.get_state()
     torch_is = torch.get_num_threads(), torch.get_default_dtype()
-    return *map(str, seeds), *torch_is, torch.is_grad_enabled()
+    return pickle.dumps((random.getstate(), seeds)), *torch_is, torch.is_grad_enabled()
 
-torch.set_printoptions(profile="full")
 found = {}
 for module in sys.argv[1:]:
     for name in [m for m in sys.modules if m.split(".")[0] in ("llm", "book")]:

@@ -39,7 +39,11 @@ PLOTS = (
     "lost", "trade", "gift", "stuck", "mixup", "journey", "promise", "quarrel",
     "owner",
 )  # fmt: skip
-TEXTS = [story(17, index) for index in range(400)]
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return [story(17, index) for index in range(400)]
 
 
 def one_of_each_word(name, n):
@@ -122,10 +126,15 @@ def tokenizers(texts) -> dict[str, Tokenizer]:
     }
 
 
-KINDS = tokenizers(TEXTS)
+NAMES = ("characters", "words", "bytes", "few merges", "many merges")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.fixture(scope="module")
+def kinds(texts):
+    return tokenizers(texts)
+
+
+@pytest.mark.parametrize("kind", NAMES)
 def test_next_token_against_all_stories(kind):
     world = small("owner")
     found = [(p, text + END_OF_TEXT) for p, text in all_of(world)]
@@ -166,12 +175,13 @@ def test_parse_after_generate_is_the_identity():
 def test_the_stated_entropy_is_met():
     """−ln p of fresh stories is within three standard errors of the number in closed
     form, and that is between 0.15 and 0.4 nats per character."""
-    surprises = [-log_prob(story(29, index)) for index in range(4000)]
+    texts = [story(29, index) for index in range(4000)]
+    surprises = [-log_prob(text) for text in texts]
     mean = statistics.fmean(surprises)
     error = statistics.stdev(surprises) / math.sqrt(len(surprises))
     assert abs(mean - oracle.STORY_ENTROPY) < 3 * error
     assert error < 0.01 * mean
-    length = statistics.fmean(len(story(29, i)) + 2 for i in range(4000))
+    length = statistics.fmean(len(text) + 2 for text in texts)
     assert 0.15 < oracle.STORY_ENTROPY / length < 0.4
 
 
@@ -189,31 +199,33 @@ def test_a_bigram_stays_far_from_the_floor():
     assert loss > 6 * 0.26
 
 
-def test_characters_that_may_follow_sum_to_one():
+def test_characters_that_may_follow_sum_to_one(texts):
     rng = random.Random(3)
     for _ in range(200):
-        text = rng.choice(TEXTS) + BLANK_LINE
+        text = rng.choice(texts) + BLANK_LINE
         place = rng.randrange(len(text))
         law = next_char(text[:place])
         assert sum(law.values()) == pytest.approx(1, abs=1e-12)
         assert text[place] in law and min(law.values()) > 0
 
 
-def test_log_prob_is_the_sum_of_the_laws_on_the_way():
-    text = TEXTS[0] + BLANK_LINE + TEXTS[1][:30]
+def test_log_prob_is_the_sum_of_the_laws_on_the_way(texts):
+    text = texts[0] + BLANK_LINE + texts[1][:30]
     total = 0.0
     for place, character in enumerate(text):
         total += math.log(next_char(text[:place])[character])
     assert log_prob(text) == pytest.approx(total, abs=1e-9)
-    assert log_prob(TEXTS[0] + BLANK_LINE) == log_prob(TEXTS[0])
+    assert log_prob(texts[0] + BLANK_LINE) == log_prob(texts[0])
     assert log_prob("") == 0.0
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_tokens_that_may_follow_sum_to_one_and_agree_with_the_text(kind):
-    tokenizer = KINDS[kind]
+@pytest.mark.parametrize("kind", NAMES)
+def test_tokens_that_may_follow_sum_to_one_and_agree_with_the_text(
+    texts, kinds, kind
+):
+    tokenizer = kinds[kind]
     truth = Oracle(tokenizer)
-    for text in TEXTS[:6]:
+    for text in texts[:6]:
         ids = tokenizer.encode(text + END_OF_TEXT, allowed_special=[END_OF_TEXT])
         for place in range(0, len(ids), 7):
             law = truth.after(ids[:place]).distribution()
@@ -222,20 +234,20 @@ def test_tokens_that_may_follow_sum_to_one_and_agree_with_the_text(kind):
         assert truth.log_prob(ids) == pytest.approx(log_prob(text), abs=1e-9)
 
 
-def test_without_a_special_token_the_end_is_a_blank_line():
-    tokenizer = BPETokenizer.train([t + BLANK_LINE for t in TEXTS], 400)
+def test_without_a_special_token_the_end_is_a_blank_line(texts):
+    tokenizer = BPETokenizer.train([t + BLANK_LINE for t in texts], 400)
     truth = Oracle(tokenizer)
-    text = TEXTS[0] + BLANK_LINE + TEXTS[1] + BLANK_LINE + TEXTS[2]
-    first_two = TEXTS[0] + BLANK_LINE + TEXTS[1]
+    text = texts[0] + BLANK_LINE + texts[1] + BLANK_LINE + texts[2]
+    first_two = texts[0] + BLANK_LINE + texts[1]
     ids = tokenizer.encode(text)
     n = len(tokenizer.encode(first_two + BLANK_LINE + "On")) - 1
     assert math.isfinite(truth.log_prob(ids))
-    expected = log_prob(TEXTS[0]) + log_prob(TEXTS[1])
+    expected = log_prob(texts[0]) + log_prob(texts[1])
     assert truth.log_prob(ids[:n]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_ids_that_the_tokenizer_would_not_give_have_probability_zero():
-    tokenizer = KINDS["many merges"]
+def test_ids_that_the_tokenizer_would_not_give_have_probability_zero(kinds):
+    tokenizer = kinds["many merges"]
     ids = tokenizer.encode("On a ")
     assert tokenizer.encode("On") != [*b"On"]
     assert tokenizer.decode([*b"On"]) == "On"
@@ -262,12 +274,12 @@ def test_an_ungrammatical_text_is_located():
     assert caught.value.position == 50
 
 
-def test_a_text_that_breaks_off_is_located():
-    text = TEXTS[0][:-1]
+def test_a_text_that_breaks_off_is_located(texts):
+    text = texts[0][:-1]
     with pytest.raises(ParseError) as caught:
         parse(text)
     assert caught.value.position == len(text)
-    assert TEXTS[0][-1] in caught.value.expected
+    assert texts[0][-1] in caught.value.expected
     with pytest.raises(ParseError):
         parse("")
 
@@ -285,37 +297,37 @@ def test_a_wrong_state_is_located():
     assert caught.value.position >= place
 
 
-def test_corruptions_never_gain():
+def test_corruptions_never_gain(texts):
     """A changed letter mostly makes a text impossible; and all that a place can hold
     sums to what stands before it."""
     rng = random.Random(7)
     impossible = 0
     for _ in range(300):
-        text = rng.choice(TEXTS)
+        text = rng.choice(texts)
         place = rng.randrange(len(text) - 1)
         changed = text[:place] + rng.choice("aeiou tns.") + text[place + 1 :]
         impossible += changed != text and log_prob(changed) == -math.inf
     assert impossible > 200
-    for text in TEXTS[:20]:
+    for text in texts[:20]:
         prefix = text[: rng.randrange(1, len(text))]
         ways = [log_prob(prefix + character) for character in next_char(prefix)]
         assert sum(map(math.exp, ways)) == pytest.approx(math.exp(log_prob(prefix)))
 
 
-def test_a_window_from_the_middle_is_refused():
+def test_a_window_from_the_middle_is_refused(texts):
     with pytest.raises(ParseError, match="at position 0"):
-        next_char(TEXTS[0][5:50])
-    assert log_prob(TEXTS[0][5:50]) == -math.inf
+        next_char(texts[0][5:50])
+    assert log_prob(texts[0][5:50]) == -math.inf
 
 
 # --- The interface of a model -----------------------------------------------------
 
 
-def test_the_oracle_is_called_like_a_model():
-    tokenizer = KINDS["many merges"]
+def test_the_oracle_is_called_like_a_model(texts, kinds):
+    tokenizer = kinds["many merges"]
     truth = Oracle(tokenizer)
     end = tokenizer.special_tokens[END_OF_TEXT]
-    texts = TEXTS[:3]
+    texts = texts[:3]
     rows = [[end, *tokenizer.encode(text), end] for text in texts]
     width = min(map(len, rows))
     ids = torch.tensor([row[:width] for row in rows])
@@ -329,36 +341,36 @@ def test_the_oracle_is_called_like_a_model():
     assert float(picked.sum()) == pytest.approx(log_prob(texts[0]), abs=1e-3)
 
 
-def test_the_oracle_sees_no_future():
-    tokenizer = KINDS["characters"]
-    ids = torch.tensor([tokenizer.encode(TEXTS[0][:60])])
+def test_the_oracle_sees_no_future(texts, kinds):
+    tokenizer = kinds["characters"]
+    ids = torch.tensor([tokenizer.encode(texts[0][:60])])
     logits = Oracle(tokenizer)(ids)
     changed = ids.clone()
     changed[0, 40] = (changed[0, 40] + 1) % tokenizer.vocab_size
     assert torch.equal(Oracle(tokenizer)(changed)[0, :40], logits[0, :40])
 
 
-def test_behind_the_impossible_it_knows_nothing():
-    tokenizer = KINDS["characters"]
+def test_behind_the_impossible_it_knows_nothing(kinds):
+    tokenizer = kinds["characters"]
     logits = Oracle(tokenizer)(torch.tensor([tokenizer.encode("Onx a")]))
     assert (logits[0, 1] == IMPOSSIBLE).any()
     assert (logits[0, 2:] == 0).all()
     assert Oracle(tokenizer).log_prob(tokenizer.encode("Onx a")) == -math.inf
 
 
-def test_a_new_story_begins_behind_the_end_mark():
-    tokenizer = KINDS["words"]
+def test_a_new_story_begins_behind_the_end_mark(texts, kinds):
+    tokenizer = kinds["words"]
     truth = Oracle(tokenizer)
     end = tokenizer.special_tokens[END_OF_TEXT]
-    ids = [*tokenizer.encode(TEXTS[0]), end]
+    ids = [*tokenizer.encode(texts[0]), end]
     assert truth.after(ids).distribution() == pytest.approx(
         truth.after([end]).distribution()
     )
     assert truth.after(ids[:-1]).distribution() == {end: 1.0}
 
 
-def test_stories_drawn_from_the_oracle_are_grammatical():
-    tokenizer = KINDS["many merges"]
+def test_stories_drawn_from_the_oracle_are_grammatical(kinds):
+    tokenizer = kinds["many merges"]
     truth = Oracle(tokenizer)
     rng = random.Random(4)
     end = tokenizer.special_tokens[END_OF_TEXT]
@@ -376,12 +388,12 @@ def whole(texts, tokenizer):
     return documents([tokenizer.encode(text) for text in texts], end, 10**6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_evaluated_like_a_model_it_is_at_the_floor(kind):
+@pytest.mark.parametrize("kind", NAMES)
+def test_evaluated_like_a_model_it_is_at_the_floor(texts, kinds, kind):
     """Row by row, whatever a token is."""
-    tokenizer = KINDS[kind]
-    x, y = whole(TEXTS[:4], tokenizer)
-    floor = surprises(TEXTS[:4])
+    tokenizer = kinds[kind]
+    x, y = whole(texts[:4], tokenizer)
+    floor = surprises(texts[:4])
     found = evaluate(Oracle(tokenizer), tokenizer, x, y, floor=floor, batch_size=3)
     assert found.loss == pytest.approx(found.floor, abs=1e-6)
     assert found.gap == pytest.approx(0, abs=1e-6)
@@ -389,11 +401,11 @@ def test_evaluated_like_a_model_it_is_at_the_floor(kind):
     assert "so 0.000 ± 0.000 to go" in str(found)
     rows = row_losses(Oracle(tokenizer), x, y)
     assert rows.tolist() == pytest.approx(floor.tolist(), abs=1e-3)
-    assert found.n_bytes == len("".join(TEXTS[:4]).encode())
+    assert found.n_bytes == len("".join(texts[:4]).encode())
 
 
-def test_sampled_like_a_model_it_writes_stories():
-    tokenizer = KINDS["many merges"]
+def test_sampled_like_a_model_it_writes_stories(kinds):
+    tokenizer = kinds["many merges"]
     texts = generate(Oracle(tokenizer), tokenizer, [""] * 3, max_new_tokens=None)
     assert len({*texts}) == 3
     for text in texts:
@@ -401,24 +413,24 @@ def test_sampled_like_a_model_it_writes_stories():
         assert grammatical_share(text) == 1
 
 
-def test_sampled_from_the_middle_of_a_story_it_goes_on():
-    tokenizer = KINDS["characters"]
-    prompt = TEXTS[0][:200]
+def test_sampled_from_the_middle_of_a_story_it_goes_on(texts, kinds):
+    tokenizer = kinds["characters"]
+    prompt = texts[0][:200]
     (text,) = generate(Oracle(tokenizer), tokenizer, [prompt], max_new_tokens=60)
     next_char(prompt + text)
 
 
-def test_the_surprise_of_stories_is_known_and_that_of_others_refused():
-    found = surprises(TEXTS[:9])
-    assert found.tolist() == pytest.approx([-log_prob(text) for text in TEXTS[:9]])
-    for text in (TEXTS[0][:-5], TEXTS[0] + "!", ""):
+def test_the_surprise_of_stories_is_known_and_that_of_others_refused(texts):
+    found = surprises(texts[:9])
+    assert found.tolist() == pytest.approx([-log_prob(text) for text in texts[:9]])
+    for text in (texts[0][:-5], texts[0] + "!", ""):
         with pytest.raises(ParseError):
-            surprises([*TEXTS[:2], text])
+            surprises([*texts[:2], text])
 
 
-def test_it_remembers_so_much_and_no_more(monkeypatch):
-    tokenizer = KINDS["characters"]
-    x, _ = whole([text[:60] for text in TEXTS[:6]], tokenizer)
+def test_it_remembers_so_much_and_no_more(texts, kinds, monkeypatch):
+    tokenizer = kinds["characters"]
+    x, _ = whole([text[:60] for text in texts[:6]], tokenizer)
     wanted = Oracle(tokenizer)(x)
     monkeypatch.setattr(oracle.tokens, "MOST_STATES", 30)
     forgetful = Oracle(tokenizer)
@@ -434,8 +446,8 @@ def test_an_unknown_tokenizer_is_refused():
         Oracle(Odd())
 
 
-def test_a_word_that_the_vocabulary_lacks_is_an_error_or_unknown():
-    few = TEXTS[:3]
+def test_a_word_that_the_vocabulary_lacks_is_an_error_or_unknown(texts):
+    few = texts[:3]
     with pytest.raises(ValueError, match="is not in the vocabulary"):
         next_token(WordTokenizer.train(few), [])
     tokenizer = WordTokenizer.train(few, None, [UNKNOWN])

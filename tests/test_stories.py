@@ -29,15 +29,18 @@ from llm.corpora.stories.story import WHOLE
 from llm.corpora.stories.world import PERSONS, is_girl, replay
 from tests.house.notebooks import ROOT
 
-MANY = [sample_story(11, index) for index in range(3000)]
+
+@pytest.fixture(scope="module")
+def many():
+    return [sample_story(11, index) for index in range(3000)]
 
 
 # --- Made to order ----------------------------------------------------------------
 
 
-def test_a_story_can_be_made_again_and_alone():
+def test_a_story_can_be_made_again_and_alone(many):
     assert list(islice(stories(3), 5)) == [story(3, index) for index in range(5)]
-    assert [s.text for s in MANY[:5]] == [story(11, index) for index in range(5)]
+    assert [s.text for s in many[:5]] == [story(11, index) for index in range(5)]
     assert len({story(seed) for seed in range(200)}) == 200
 
 
@@ -48,25 +51,25 @@ def test_the_world_is_as_large_as_promised():
     assert len(WHOLE.colours) >= 8 and len(WHOLE.qualities) >= 3
 
 
-def test_all_plots_and_several_moods_occur():
-    plots = Counter(s.plot for s in MANY)
-    assert len(plots) == 9 and min(plots.values()) > len(MANY) / 9 / 1.5
+def test_all_plots_and_several_moods_occur(many):
+    plots = Counter(s.plot for s in many)
+    assert len(plots) == 9 and min(plots.values()) > len(many) / 9 / 1.5
     assert {"happy", "calm", "sad", "funny", "sorry", "wistful"} <= {
-        s.mood for s in MANY
+        s.mood for s in many
     }
 
 
-def test_the_texts_look_like_stories():
-    words = sorted(len(s.text.split()) for s in MANY)
+def test_the_texts_look_like_stories(many):
+    words = sorted(len(s.text.split()) for s in many)
     assert words[len(words) // 50] > 60 and words[-len(words) // 50] < 165
-    for s in MANY:
+    for s in many:
         assert s.text.isascii() and "\n" not in s.text and "  " not in s.text
         assert s.text[0].isupper() and s.text.endswith((".", '."', "!", '!"'))
         assert s.text.count('"') % 2 == 0
         assert not re.search(r"\ba (?!one-)[aeiou]", s.text.lower()), s.text
         assert not re.search(r"\ban (?!hour)[^aeiou]", s.text.lower()), s.text
         assert not re.search(r"[ ,][.,!?]|[{}<>\[\]|()%_=]", s.text), s.text
-    assert sum('"' in s.text for s in MANY) > 0.9 * len(MANY)  # dialogue
+    assert sum('"' in s.text for s in many) > 0.9 * len(many)  # dialogue
 
 
 # --- The text respects the state --------------------------------------------------
@@ -104,14 +107,14 @@ def simulate(events):
     return at, owner, lying
 
 
-def test_nobody_gives_what_they_do_not_hold_or_where_they_are_not():
-    for s in MANY:
+def test_nobody_gives_what_they_do_not_hold_or_where_they_are_not(many):
+    for s in many:
         at, owner, lying = simulate(s.events)
         assert (at, owner, lying) == (s.state.where, s.state.holder, s.state.lies)
 
 
-def test_a_lost_thing_is_found_where_it_was_left():
-    lost = [s for s in MANY if s.plot == "lost"]
+def test_a_lost_thing_is_found_where_it_was_left(many):
+    lost = [s for s in many if s.plot == "lost"]
     for s in lost:
         spot = dict(s.questions)[f"Where was the {s.topic}?"]
         put = next(e for e in s.events if e.startswith("put"))
@@ -120,8 +123,8 @@ def test_a_lost_thing_is_found_where_it_was_left():
     assert len(lost) > 200
 
 
-def test_the_colour_never_changes():
-    for s in MANY:
+def test_the_colour_never_changes(many):
+    for s in many:
         if s.plot in ("lost", "stuck", "journey", "promise", "quarrel"):
             names = [n for e in s.events for n in e.partition(" ")[2].split("|")]
             looks = next(n for n in names if n.endswith(f" {s.topic}"))
@@ -131,9 +134,9 @@ def test_the_colour_never_changes():
             assert own[1] == colour and {*named} & {*WHOLE.colours} <= {colour}
 
 
-def test_who_has_it_at_the_end_is_answered_as_the_state_has_it():
+def test_who_has_it_at_the_end_is_answered_as_the_state_has_it(many):
     asked = 0
-    for s in MANY:
+    for s in many:
         for question, answer in s.questions:
             if re.fullmatch(r"Who has it at the end\?", question):
                 held = {
@@ -144,8 +147,8 @@ def test_who_has_it_at_the_end_is_answered_as_the_state_has_it():
     assert asked > 500
 
 
-def test_labels_are_about_the_story():
-    for s in MANY:
+def test_labels_are_about_the_story(many):
+    for s in many:
         assert s.topic in s.text and s.topic in s.summary
         assert s.summary.endswith(".") and "{" not in s.summary
         assert len(s.questions) >= 3
@@ -157,22 +160,22 @@ def test_labels_are_about_the_story():
             assert all(name in s.text for name in names)
 
 
-def test_endings_depend_on_what_happened():
-    kept = [s for s in MANY if s.plot == "promise"]
+def test_endings_depend_on_what_happened(many):
+    kept = [s for s in many if s.plot == "promise"]
     in_time = {s.mood for s in kept if "was back in time" in s.summary}
     late = {s.mood for s in kept if "forgot to bring" in s.summary}
     assert in_time == {"proud"} and late == {"sorry", "relieved"}
     shared = {
-        s.mood for s in MANY if s.plot == "journey" and "was shown" in s.summary
+        s.mood for s in many if s.plot == "journey" and "was shown" in s.summary
     }
     assert shared == {"happy"}
 
 
-def test_a_pronoun_has_one_person_it_can_mean():
+def test_a_pronoun_has_one_person_it_can_mean(many):
     """Only he who is the one boy so far is "he", and she who is the one girl "she"."""
     everyone = {*WHOLE.girls, *WHOLE.boys, *WHOLE.visitors}
     seen = Counter()
-    for s in MANY:
+    for s in many:
         girls, boys = set(), set()
         for word in re.findall(r"[A-Za-z]+", s.text):
             if word in everyone:
@@ -486,9 +489,9 @@ def neighbours():
     return Neighbours(story_grammar()).pairs
 
 
-def test_all_pairs_are_read(neighbours):
+def test_all_pairs_are_read(many, neighbours):
     """Whatever stands side by side in a story is among the pairs that are read."""
-    for s in MANY:
+    for s in many:
         assert {*pairwise(in_words(s.text))} <= neighbours, s.text
     assert len(neighbours) > 10_000
 

@@ -332,16 +332,15 @@ class Grammar:
     def after(self, option: Option, memory: Memory) -> Memory:
         """What is remembered once an option has been taken."""
         for deed in option.deeds:
-            memory = self._remember(memory, deed)
+            memory = {**memory, **self._news(memory, deed)}
         return memory
 
-    def _remember(self, memory: Memory, deed: tuple | str) -> Memory:
+    def _news(self, memory: Memory, deed: tuple | str) -> Memory:
+        """What a deed adds to the memory, or puts in the place of what was there."""
         if isinstance(deed, tuple):
-            return {**memory, **self.words.remember(memory, *deed)}
+            return self.words.remember(memory, *deed)
         name, equals, value = deed.partition("=")
-        if not equals:
-            return memory
-        return {**memory, name: self._fill(value, memory, [])}
+        return {name: self._fill(value, memory, [])} if equals else {}
 
     def _fill(self, text: str, memory: Memory, reads: list[str]) -> str:
         """Replace the {marks} of a name by what is remembered."""
@@ -456,11 +455,9 @@ class Grammar:
         )
 
     def _happen(self, way: _Way, deed: tuple | str) -> None:
-        before, way.memory = way.memory, self._remember(way.memory, deed)
-        changed = {k for k, v in way.memory.items() if before.get(k) != v}
-        if isinstance(deed, str) and "=" in deed:
-            changed.add(deed.partition("=")[0])
-        way.known = way.known | changed
+        news, said = self._news(way.memory, deed), isinstance(deed, str)
+        way.known |= {k for k, v in news.items() if said or way.memory.get(k) != v}
+        way.memory = {**way.memory, **news}
         way.deeds = (*way.deeds, deed)
 
     def _fork(self, ways: list[_Way]) -> Fork:
