@@ -127,13 +127,13 @@ function render({ model, el }) {
   const training = textField("Train on", model.get("text")), cut = checkbox("cut into pre-tokens first", true);
   const encoded = textField("Encode", model.get("other"));
   const done = slider("Merges learned", { min: 0, max: MOST, step: 1, value: model.get("merges") });
-  const step = slider("Merges applied", { min: 0, max: MOST, step: 1, value: MOST });
+  const step = slider("Merges applied", { min: 0, max: MOST, step: 1, value: 0 });
   const [rowsBox, said, lists, pieces, told] = [element("div", undefined, "text"), element("p"), element("div", undefined, "both"),
     element("div", undefined, "text"), element("p")];
   for (const live of [said, told]) live.setAttribute("aria-live", "polite");
   for (const input of [training, encoded]) input.maxLength = LONGEST;
   lists.classList.add("scroll");
-  let stages = [], allApplied = true;
+  let stages = [], allApplied = false; // stay at the end, once there
 
   const move = (control, by) => () => {
     control.value = +control.value + by;
