@@ -28,7 +28,7 @@ TOKENS = [*BYTES, b"ze", b"an", b"\xff"]
 
 @exercise(
     "the most frequent, and of equals the last in a dictionary",
-    Numbers("the next pair"),
+    Numbers("the id"),
 )
 def next_pair() -> Iterator[tuple]:
     """`next_pair(row, tokens)`: the two ids of the pair that is merged next."""
@@ -41,6 +41,7 @@ def next_pair() -> Iterator[tuple]:
         "bcab",
         "aaaab",
         "azbzcza",
+        "bbbaacaa",
     ):
         yield (list(text.encode()), TOKENS)
     yield ([256, 98, 257, 99], TOKENS)  # ze b, b an, an c: one each
@@ -155,6 +156,20 @@ def two_most_frequent(row, tokens):
 
 
 @next_pair.mistake(
+    "in bbb there are two pairs of b with b, and both are counted: only merging takes "
+    "them without overlap"
+)
+def without_overlap(row, tokens):
+    counts: Counter = Counter()
+    end_of_last = {}
+    for i, pair in enumerate(pairwise(row)):
+        if end_of_last.get(pair, 0) <= i:
+            counts[pair] += 1
+            end_of_last[pair] = i + 2
+    return max(counts, key=lambda p: (counts[p], *_spelt(tokens, p)))
+
+
+@next_pair.mistake(
     "the order within a pair is lost here: e after h and h after e are two pairs"
 )
 def without_order(row, tokens):
@@ -189,7 +204,7 @@ MERGES = [
 ]
 
 
-@exercise("the oldest merge first, until none fits", Numbers("the ids"))
+@exercise("the oldest merge first, until none fits", Numbers("the id"))
 def encode_pretoken() -> Iterator[tuple]:
     """`encode_pretoken(row, merges)`: bytes of a pre-token to its ids."""
     rng = _random()
@@ -538,7 +553,7 @@ SIGNS = ["<|system|>", "<|user|>", "<|assistant|>", END_OF_TEXT]
 CHAT = BPETokenizer.train(["hello there, who are you? " * 3, "hello"], 275, SIGNS)
 
 
-@exercise("signs from us, text from wherever", Numbers("the ids"))
+@exercise("signs from us, text from wherever", Numbers("the id"))
 def conversation() -> Iterator[tuple]:
     """`conversation(turns, special, encode)`: a conversation as one row of ids."""
     special, encode = CHAT.special_tokens, CHAT.encode
@@ -661,6 +676,15 @@ conversation.mistake(
     "the texts are changed: a character was put between < and |. Text needs no escaping "
     "where no sign is allowed"
 )(_each(lambda s, t, sp, e: _plain(s, t.replace("<|", "< |"), sp, e)))
+
+conversation.mistake(
+    "the brackets of signs are deleted from the texts, and what somebody wrote is lost. "
+    "Text needs no cleaning where no sign is allowed"
+)(
+    _each(
+        lambda s, t, sp, e: _plain(s, t.replace("<|", "").replace("|>", ""), sp, e)
+    )
+)
 
 conversation.mistake("the sign of each turn is missing")(
     _each(lambda s, t, sp, e: _plain(s, t, sp, e)[1:])
