@@ -46,6 +46,19 @@ def check_mask(mask: Tensor, shape: Sequence[int]) -> None:
         )
 
 
+def softmax(scores: Tensor) -> Tensor:
+    """Turn each row of scores into weights that are not negative and sum to one.
+
+    scores: (..., S). Returns the same shape. A score of −∞ becomes a weight of 0; a
+    row of nothing but −∞ becomes NaN: a softmax over nothing is not a number.
+
+    **Source:** Bridle (1990), who gave it its name.
+    """
+    largest = scores.amax(dim=-1, keepdim=True)  # (..., 1)
+    exps = (scores - largest).exp()  # at most 1, and no weight is changed by it
+    return exps / exps.sum(dim=-1, keepdim=True)
+
+
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
     """How much each query takes from each key: a row of weights that sums to one.
 
@@ -59,7 +72,7 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     if mask is not None:
         check_mask(mask, scores.shape)
         scores = scores.masked_fill(~mask, -math.inf)
-    return scores.softmax(dim=-1)
+    return softmax(scores)
 
 
 def attention(

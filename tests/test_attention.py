@@ -13,6 +13,7 @@ from llm.attention import (
     attention,
     attention_weights,
     causal_mask,
+    softmax,
 )
 from llm.fast import slow_down, speed_up
 from llm.fast.functions import attention as fused_attention
@@ -38,6 +39,23 @@ def by_loops(q, k, v, mask=None):
         for s, e in score.items():
             out[t] += e / sum(score.values()) * v[s]
     return out
+
+
+def test_softmax_equals_pytorch():
+    scores = 5 * vectors(B, T, S)
+    torch.testing.assert_close(softmax(scores), scores.softmax(-1))
+    torch.testing.assert_close(softmax(scores.mT), scores.mT.softmax(-1))
+
+
+@pytest.mark.parametrize("shift", [0, 1000, -1000])
+def test_softmax_is_steady_for_scores_of_any_size(shift):
+    scores = torch.tensor([[0.0, math.log(3), -math.inf]]) + shift
+    expected = torch.tensor([[0.25, 0.75, 0]])
+    torch.testing.assert_close(softmax(scores), expected, atol=1e-4, rtol=0)
+
+
+def test_softmax_over_nothing_is_not_a_number():
+    assert softmax(torch.full((2, 3), -math.inf)).isnan().all()
 
 
 def test_attention_equals_loops():

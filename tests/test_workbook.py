@@ -437,7 +437,7 @@ def test_parsing_nests_by_the_length_of_fences():
 def test_the_numbers_are_counted_on_the_whole_page(book):
     plain = Plain(Book.of(ROOT), "09_causal_masking")
     assert plain.markdown("{numref}`fig:recall`") == (
-        "[Figure 8.6](08_attention_from_first_principles.ipynb#fig-recall)"
+        "[Figure 8.8](08_attention_from_first_principles.ipynb#fig-recall)"
     )
 
 

@@ -22,10 +22,10 @@ def _rows(x: Tensor) -> Tensor:
     return x / x.sum(-1, keepdim=True)
 
 
-# --- ★ A softmax that survives loud scores ----------------------------------------
+# --- ★ A softmax that survives large scores ----------------------------------------
 
 
-@exercise("positive, one row one unit, and steady at any loudness")
+@exercise("positive, one row one unit, and steady for scores of any size")
 def softmax() -> Iterator[tuple]:
     """`softmax_by_hand(scores)`: scores (..., S) to weights (..., S)."""
     yield (torch.randn(3, 5, dtype=torch.float64),)
@@ -245,9 +245,9 @@ def out_of_range(weights, scores):
     row = scores[~weights.isfinite().all(-1)][0]
     if row.abs().max() < 100:
         return "some weights are not numbers: what is divided by 0, or a logarithm of it?"
-    loud = "1000" if row.max() > 100 else "-1000"
+    which = "1000" if row.max() > 100 else "-1000"
     return (
-        f"for a row with the score {loud} the weights are not numbers: exp left the "
+        f"for a row with the score {which} the weights are not numbers: exp left the "
         f"range of floating point. Adding one number to all scores of a row changes no "
         f"weight: which one keeps exp in range whatever the others are?"
     )
@@ -281,18 +281,18 @@ def middle(scores):
 
 
 @softmax.symptom
-def loud_and_wrong(weights, scores):
+def large_and_wrong(weights, scores):
     if weights.shape == scores.shape and scores.abs().max() > 100:
         return "right for small scores, wrong for scores around 1000"
     return None
 
 
-@loud_and_wrong.mistake
+@large_and_wrong.mistake
 def no_numbers_are_zeros(scores):
     return _rows((scores - scores.max()).exp()).nan_to_num(0)
 
 
-@loud_and_wrong.mistake
+@large_and_wrong.mistake
 def a_little_added(scores):
     return _rows((scores - scores.max()).exp() + 1e-30)
 
@@ -1225,3 +1225,220 @@ def gradient_by_a_matrix_for_each_row(weights, upstream):
 def gradient_with_an_identity(weights, upstream):
     one = torch.eye(weights.shape[-1]).to(weights)
     return (weights * upstream) @ one - weights * (weights * upstream).sum(-1, True)
+
+
+# --- ★★ Views of equal length -----------------------------------------------------
+
+
+@exercise(
+    "the question asks by direction alone, and hears vectors as long as they are"
+)
+def unit_look() -> Iterator[tuple]:
+    """`unit_look(q, k, v, temperature)`: v (B, T, D) to (B, 1, D)."""
+    for shape, temperature in [
+        ((3, 5, 4), 1.0),
+        ((2, 7, 6), 0.1),
+        ((1, 3, 9), 2.5),
+        ((4, 1, 3), 0.5),
+        ((4, 4, 4), 0.3),
+    ]:
+        lengths = torch.rand(*shape[:2], 1) * 4 + 0.2
+        q = torch.randn(shape[0], 1, shape[2])
+        yield q, torch.randn(shape), lengths * torch.randn(shape), temperature
+
+
+def _unit(x: Tensor, axis: int = -1) -> Tensor:
+    return x / x.norm(dim=axis, keepdim=True)
+
+
+def _hears(scores: Tensor, v: Tensor) -> Tensor:
+    return scores.softmax(-1) @ v
+
+
+@unit_look.right
+def cosines(q, k, v, temperature):
+    unit = _unit(v)
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+
+
+@unit_look.right
+def cosines_of_the_library(q, k, v, temperature):
+    cosine = torch.cosine_similarity(v, v[:, -1:], dim=-1)
+    return ((cosine / temperature).softmax(-1)[..., None] * v).sum(1, keepdim=True)
+
+
+@unit_look.right
+def cosines_one_text_at_a_time(q, k, v, temperature):
+    told = []
+    for text in v.double():
+        lengths = (text**2).sum(-1).sqrt()
+        scores = text @ text[-1] / lengths / lengths[-1] / temperature
+        told.append((scores.exp() / scores.exp().sum()) @ text)
+    return torch.stack(told)[:, None]
+
+
+@unit_look.right
+def cosines_through_attention(q, k, v, temperature):
+    unit = _unit(v)
+    back = v.shape[-1] ** 0.5 / temperature
+    return attention_weights(back * unit[:, -1:], unit) @ v
+
+
+@unit_look.right
+def cosines_by_einsum(q, k, v, temperature):
+    unit = torch.nn.functional.normalize(v, dim=2)
+    scores = torch.einsum("bd,btd->bt", unit[:, -1], unit)
+    return torch.einsum("bt,btd->bd", (scores / temperature).softmax(1), v)[:, None]
+
+
+@unit_look.mistake(
+    "the vectors that are averaged have been made one unit long as well: only the "
+    "comparison goes by direction, what is heard is v as it is"
+)
+def unit_values(q, k, v, temperature):
+    unit = _unit(v)
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, unit)
+
+
+@unit_look.mistake(
+    "only the question is one unit long: the others still win by length, as they did "
+    "before"
+)
+def unit_question_only(q, k, v, temperature):
+    return _hears(_unit(v)[:, -1:] @ v.transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "the question keeps its length: a long one makes large scores, as a low temperature "
+    "does"
+)
+def unit_keys_only(q, k, v, temperature):
+    return _hears(v[:, -1:] @ _unit(v).transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake("nothing is one unit long here: divide each vector by its norm")
+def no_unit(q, k, v, temperature):
+    return _hears(v[:, -1:] @ v.transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "the norm is taken over the positions, axis 1; the length of a vector is a sum over "
+    "its components, the last axis"
+)
+def norm_over_positions(q, k, v, temperature):
+    unit = _unit(v, 1)
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "everything is divided by one number, the norm of the whole tensor; each vector has "
+    "a length of its own"
+)
+def one_norm_for_all(q, k, v, temperature):
+    unit = v / v.norm()
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "each vector is divided by the square of its length: take the root of the sum of "
+    "squares"
+)
+def no_root(q, k, v, temperature):
+    unit = v / v.square().sum(-1, keepdim=True)
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "each vector is divided by the sum of its absolute components; its length is the "
+    "root of the sum of squares"
+)
+def sum_of_amounts(q, k, v, temperature):
+    unit = v / v.abs().sum(-1, keepdim=True)
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "the scores are multiplied by the temperature; a low temperature must make the "
+    "weights more unequal, so divide"
+)
+def times_temperature(q, k, v, temperature):
+    unit = _unit(v)
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2) * temperature, v)
+
+
+@unit_look.mistake("the temperature plays no part: divide the scores by it")
+def no_temperature(q, k, v, temperature):
+    unit = _unit(v)
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2), v)
+
+
+@unit_look.mistake(
+    "the weights are divided by the temperature, behind the softmax: they no longer sum "
+    "to one. Divide the scores"
+)
+def temperature_too_late(q, k, v, temperature):
+    unit = _unit(v)
+    return _hears(unit[:, -1:] @ unit.transpose(1, 2), v) / temperature
+
+
+@unit_look.mistake(
+    "the scores are divided by √D as well: a cosine is never above 1, whatever D is, and "
+    "needs no such division"
+)
+def root_of_the_width_too(q, k, v, temperature):
+    unit = _unit(v)
+    scores = unit[:, -1:] @ unit.transpose(1, 2) / v.shape[-1] ** 0.5
+    return _hears(scores / temperature, v)
+
+
+@unit_look.mistake(
+    "the first position asks; the question stands at the end of the list"
+)
+def the_first_asks(q, k, v, temperature):
+    unit = _unit(v)
+    return _hears(unit[:, :1] @ unit.transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "every position asks here, (B, T, D); only the last one is wanted, (B, 1, D)"
+)
+def everybody_asks(q, k, v, temperature):
+    unit = _unit(v)
+    return _hears(unit @ unit.transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "the numbers are right, the shape is (B, D): the model expects (B, 1, D), one "
+    "position that has asked"
+)
+def no_position_left(q, k, v, temperature):
+    return cosines(q, k, v, temperature)[:, 0]
+
+
+@unit_look.mistake(
+    "there is one view here, and it is v: q asks and k is found through matrices of "
+    "their own"
+)
+def three_views(q, k, v, temperature):
+    return _hears(_unit(q) @ _unit(k).transpose(1, 2) / temperature, v)
+
+
+@unit_look.mistake(
+    "the softmax runs over the position that asks, of which there is one: every weight "
+    "becomes 1. The weights of the positions heard must sum to one"
+)
+def softmax_over_the_asker(q, k, v, temperature):
+    unit = _unit(v)
+    return (unit[:, -1:] @ unit.transpose(1, 2) / temperature).softmax(1) @ v
+
+
+@unit_look.mistake(
+    "the question does not hear itself; here it may, and that is the point: nothing "
+    "fits a vector as well as itself"
+)
+def not_itself(q, k, v, temperature):
+    if v.shape[1] == 1:
+        return torch.zeros_like(v)
+    unit = _unit(v)
+    scores = unit[:, -1:] @ unit[:, :-1].transpose(1, 2) / temperature
+    return _hears(scores, v[:, :-1])

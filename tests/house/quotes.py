@@ -117,6 +117,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     },
     "attention": {
         "check_mask": None,
+        "softmax": 8,
         "attention_weights": 8,
         "attention": 8,
         "causal_mask": 9,

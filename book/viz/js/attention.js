@@ -20,9 +20,9 @@ const CSS = `${BARS}
 const MOST = 14;
 
 // weights[t][s]: a softmax over the positions that t may see.
-function weigh(asks, offers, loudness, past) {
+function weigh(asks, offers, temperature, past) {
   return asks.map((ask, t) => {
-    const e = offers.map((offer, s) => (past && s > t ? 0 : Math.exp(loudness * (ask === offer && ask !== null))));
+    const e = offers.map((offer, s) => (past && s > t ? 0 : Math.exp((ask === offer && ask !== null) / temperature)));
     const sum = e.reduce((a, b) => a + b, 0);
     return e.map((x) => x / sum);
   });
@@ -36,7 +36,7 @@ function render({ model, el }) {
     asks: pick("A position asks with", "asks", { nothing: "nothing" }),
     offers: pick("is found by", "offers"),
     tells: pick("and tells", "tells"),
-    loudness: slider("Loudness", { min: 0, max: 8, step: 0.1, value: get("loudness"), shown: (x) => x.toFixed(1) }),
+    temperature: slider("Temperature", { min: 0.05, max: 4, step: 0.05, value: get("temperature"), shown: (x) => x.toFixed(2) }),
     position: slider("Position that asks", { min: 1, max: MOST, step: 1, value: MOST }), // the last one, once the sentence is known
     past: checkbox("hide the future", get("past")),
   };
@@ -45,7 +45,7 @@ function render({ model, el }) {
       <div class="answer" aria-live="polite"></div></div>`;
   const boxes = Object.fromEntries(Object.entries(control).map(([name, { box }]) => [name, box]));
   el.querySelector("style").after(
-    row(boxes.sentence), row(boxes.asks, boxes.offers, boxes.tells), row(boxes.loudness, boxes.position, boxes.past),
+    row(boxes.sentence), row(boxes.asks, boxes.offers, boxes.tells), row(boxes.temperature, boxes.position, boxes.past),
   );
 
   function table(words, weights, asking) {
@@ -95,9 +95,9 @@ function render({ model, el }) {
     const followed = control.position.value === control.position.max;
     control.position.max = words.length;
     if (followed || control.position.value > words.length) control.position.value = words.length;
-    const asking = control.position.value - 1, loudness = +control.loudness.value;
+    const asking = control.position.value - 1, temperature = +control.temperature.value;
     control.position.box.querySelector("output").textContent = `${asking + 1} of ${words.length}`;
-    const weights = weigh(seen("asks"), seen("offers"), loudness, control.past.checked);
+    const weights = weigh(seen("asks"), seen("offers"), temperature, control.past.checked);
     map.replaceChildren(table(words, weights, asking));
     told.replaceChildren(answer(words, seen("tells"), weights[asking], asking));
   }
