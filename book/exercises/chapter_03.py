@@ -30,7 +30,7 @@ def _texts(seed: int) -> list[str]:
     lengths = ((1, 1, 1), (2, 1, 2), (3, 3, 1), (1, 4, 2, 3), (4, 4))
     mixed = ["".join(chr(_some(rng, n)) for n in row) for row in lengths]
     ends = [chr(point) for low in SMALLEST[1:4] for point in (low - 1, low)]
-    return [*mixed, "".join(ends), "hello", "\u00e9", "", "\U0010ffff", "a"]
+    return [*mixed, "".join(ends), "hello", "\u00e9", "a\0b", "", "\U0010ffff", "a"]
 
 
 # --- ★ How many bytes? ------------------------------------------------------------
@@ -354,6 +354,7 @@ def n_waiting() -> Iterator[tuple]:
     yield ([0xF0],)
     yield ([0xE2, 0x82],)
     yield ([0xE2, 0x82, 0xAC],)
+    yield ([0x61, 0xEF, 0xBF, 0xBD],)
 
 
 def _wanted(byte: int) -> int:
@@ -505,6 +506,10 @@ def shorten() -> Iterator[tuple]:
     yield "ab", 5
     yield "", 2
     yield "abc", 0
+    yield "\u0928\u092e\u0938\u094d\u0924\u0947", 3
+    yield "a\r\nb", 2
+    yield "a\nb", 3
+    yield "\u1112\u1161\u11ab\u1100", 1
     yield "e\u0301", 0
 
 
@@ -699,6 +704,9 @@ INVALID = {
     "a following byte with nothing before it": [0x61, 0x80],
     "a character cut short by the end": [0x61, 0xE2, 0x82],
     "a character cut short by the next": [0xC3, 0x61],
+    "a character cut short behind two bytes": [0xE2, 0x82, 0x61],
+    "a longer one cut short by a letter": [0xF0, 0x9F, 0x61, 0x80],
+    "a first byte where a following one should be": [0xC3, 0xC3],
     "a first byte of eight ones": [0xFF],
     "a first byte that announces five": [0xF8, 0x88, 0x80, 0x80, 0x80],
     "an A in two bytes": [0xC1, 0x81],
