@@ -55,7 +55,7 @@ SOLUTIONS = {
     if is_answer(c) and c.cell_type == "code"
 }
 WRONG = wrong_answers("ps3")
-GIVEN = ("check_mask", "attention_weights", "attention", "causal_mask")
+GIVEN = ("check_mask", "softmax", "attention_weights", "attention", "causal_mask")
 # What task 9 takes in the place of an answer to task 6.
 WITH_MEAN_OF = """
 careful_attention = lambda q, k, v, mask: mean_of(v, mask)
