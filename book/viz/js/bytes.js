@@ -10,7 +10,7 @@ const CSS = `
   th { font-weight: 600; }
   td.seen { font-size: 1.3em; }
   code { font-family: ui-monospace, monospace; white-space: nowrap; }
-  .mark { color: var(--vermillion); text-decoration: underline; }
+  .mark { font-weight: 700; text-decoration: underline; }
   .bad { outline: 2px solid var(--vermillion); }
   p { margin: .3em 0 .6em; }`;
 const MOST = 60; // code points shown
