@@ -72,7 +72,7 @@ function render({ model, el }) {
   function show() {
     const given = form.value ? text.value.normalize(form.value) : text.value, shown = clusters(given);
     const n = [...given].length;
-    said.textContent = `${shown.length} seen, ${n} code points, ${utf8(given).length} bytes${n > MOST ? `; the first ${MOST} code points` : ""}.`;
+    said.textContent = `${shown.length} seen, ${n} code points, ${utf8(given).length} bytes${form.value && `, in ${form.value}`}${n > MOST ? `; the first ${MOST} code points` : ""}.`;
     scroll.replaceChildren(table(shown));
   }
 

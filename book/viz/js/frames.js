@@ -53,9 +53,9 @@ function render({ model, el }) {
   const divisor = get("temperature") === 1 ? "√D" : `√D and the temperature, ${get("temperature")}`;
   const frames = [
     {
-      says: (t) => `“${words[t]}”, position ${t + 1}, asks with the framed row of Q. Each position is found by its row of K.`,
-      shows: (t) => [matrix({ title: "queries Q", numbers: get("queries"), ...tall, used: (r) => r === t }),
-        matrix({ title: "keys K", numbers: get("keys"), ...tall })],
+      says: (t, s) => `“${words[t]}”, position ${t + 1}, asks with the framed row of Q. “${words[s]}”, position ${s + 1}, is found by the framed row of K.`,
+      shows: (t, s) => [matrix({ title: "queries Q", numbers: get("queries"), ...tall, used: (r) => r === t }),
+        matrix({ title: "keys K", numbers: get("keys"), ...tall, used: (r) => r === s })],
     },
     {
       says: (t, s) => `The score of position ${s + 1}, “${words[s]}”: the framed row times the framed column, divided by ${divisor}.`,
@@ -82,7 +82,7 @@ function render({ model, el }) {
   let at = 0;
   const asks = slider("Position that asks", { min: 1, max: T, step: 1, value: T, shown: (t) => `${t}, ${words[t - 1]}` });
   const seen = slider("compared with", { min: 1, max: T, step: 1, value: Math.max(1, T - 3), shown: (s) => `${s}, ${words[s - 1]}` });
-  const go = (by) => { at = Math.min(frames.length - 1, Math.max(0, at + by)); draw(); };
+  const go = (by) => { at = (at + by + frames.length) % frames.length; draw(); }; // behind the last step, the first
   const back = button("Back", () => go(-1)), next = button("Next", () => go(1)), where = element("output");
   const said = element("p"), shown = element("div", undefined, "matrices");
   said.setAttribute("aria-live", "polite");
@@ -90,8 +90,6 @@ function render({ model, el }) {
   function draw() {
     const [t, s] = [asks.value - 1, seen.value - 1];
     where.textContent = `step ${at + 1} of ${frames.length}`;
-    back.disabled = at === 0;
-    next.disabled = at === frames.length - 1;
     said.textContent = frames[at].says(t, s);
     shown.replaceChildren(...frames[at].shows(t, s));
   }
