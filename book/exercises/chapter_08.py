@@ -1251,14 +1251,17 @@ def _unit(x: Tensor, axis: int = -1) -> Tensor:
     return x / x.norm(dim=axis, keepdim=True)
 
 
-def _hears(scores: Tensor, v: Tensor) -> Tensor:
-    return scores.softmax(-1) @ v
+def _hears(
+    asking: Tensor, found_by: Tensor, v: Tensor, temperature: float
+) -> Tensor:
+    """What (B, S, D) hear of v when they are compared with (B, T, D)."""
+    return (asking @ found_by.transpose(1, 2) / temperature).softmax(-1) @ v
 
 
 @unit_look.right
 def cosines(q, k, v, temperature):
     unit = _unit(v)
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+    return _hears(unit[:, -1:], unit, v, temperature)
 
 
 @unit_look.right
@@ -1297,7 +1300,7 @@ def cosines_by_einsum(q, k, v, temperature):
 )
 def unit_values(q, k, v, temperature):
     unit = _unit(v)
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, unit)
+    return _hears(unit[:, -1:], unit, unit, temperature)
 
 
 @unit_look.mistake(
@@ -1305,7 +1308,7 @@ def unit_values(q, k, v, temperature):
     "before"
 )
 def unit_question_only(q, k, v, temperature):
-    return _hears(_unit(v)[:, -1:] @ v.transpose(1, 2) / temperature, v)
+    return _hears(_unit(v)[:, -1:], v, v, temperature)
 
 
 @unit_look.mistake(
@@ -1313,12 +1316,12 @@ def unit_question_only(q, k, v, temperature):
     "does"
 )
 def unit_keys_only(q, k, v, temperature):
-    return _hears(v[:, -1:] @ _unit(v).transpose(1, 2) / temperature, v)
+    return _hears(v[:, -1:], _unit(v), v, temperature)
 
 
 @unit_look.mistake("nothing is one unit long here: divide each vector by its norm")
 def no_unit(q, k, v, temperature):
-    return _hears(v[:, -1:] @ v.transpose(1, 2) / temperature, v)
+    return _hears(v[:, -1:], v, v, temperature)
 
 
 @unit_look.mistake(
@@ -1327,7 +1330,7 @@ def no_unit(q, k, v, temperature):
 )
 def norm_over_positions(q, k, v, temperature):
     unit = _unit(v, 1)
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+    return _hears(unit[:, -1:], unit, v, temperature)
 
 
 @unit_look.mistake(
@@ -1336,7 +1339,7 @@ def norm_over_positions(q, k, v, temperature):
 )
 def one_norm_for_all(q, k, v, temperature):
     unit = v / v.norm()
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+    return _hears(unit[:, -1:], unit, v, temperature)
 
 
 @unit_look.mistake(
@@ -1345,7 +1348,7 @@ def one_norm_for_all(q, k, v, temperature):
 )
 def no_root(q, k, v, temperature):
     unit = v / v.square().sum(-1, keepdim=True)
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+    return _hears(unit[:, -1:], unit, v, temperature)
 
 
 @unit_look.mistake(
@@ -1354,7 +1357,7 @@ def no_root(q, k, v, temperature):
 )
 def sum_of_amounts(q, k, v, temperature):
     unit = v / v.abs().sum(-1, keepdim=True)
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2) / temperature, v)
+    return _hears(unit[:, -1:], unit, v, temperature)
 
 
 @unit_look.mistake(
@@ -1363,13 +1366,13 @@ def sum_of_amounts(q, k, v, temperature):
 )
 def times_temperature(q, k, v, temperature):
     unit = _unit(v)
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2) * temperature, v)
+    return _hears(unit[:, -1:], unit, v, 1 / temperature)
 
 
 @unit_look.mistake("the temperature plays no part: divide the scores by it")
 def no_temperature(q, k, v, temperature):
     unit = _unit(v)
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2), v)
+    return _hears(unit[:, -1:], unit, v, 1.0)
 
 
 @unit_look.mistake(
@@ -1378,7 +1381,7 @@ def no_temperature(q, k, v, temperature):
 )
 def temperature_too_late(q, k, v, temperature):
     unit = _unit(v)
-    return _hears(unit[:, -1:] @ unit.transpose(1, 2), v) / temperature
+    return _hears(unit[:, -1:], unit, v, 1.0) / temperature
 
 
 @unit_look.mistake(
@@ -1387,8 +1390,7 @@ def temperature_too_late(q, k, v, temperature):
 )
 def root_of_the_width_too(q, k, v, temperature):
     unit = _unit(v)
-    scores = unit[:, -1:] @ unit.transpose(1, 2) / v.shape[-1] ** 0.5
-    return _hears(scores / temperature, v)
+    return _hears(unit[:, -1:], unit, v, temperature * v.shape[-1] ** 0.5)
 
 
 @unit_look.mistake(
@@ -1396,7 +1398,7 @@ def root_of_the_width_too(q, k, v, temperature):
 )
 def the_first_asks(q, k, v, temperature):
     unit = _unit(v)
-    return _hears(unit[:, :1] @ unit.transpose(1, 2) / temperature, v)
+    return _hears(unit[:, :1], unit, v, temperature)
 
 
 @unit_look.mistake(
@@ -1404,7 +1406,7 @@ def the_first_asks(q, k, v, temperature):
 )
 def everybody_asks(q, k, v, temperature):
     unit = _unit(v)
-    return _hears(unit @ unit.transpose(1, 2) / temperature, v)
+    return _hears(unit, unit, v, temperature)
 
 
 @unit_look.mistake(
@@ -1420,7 +1422,7 @@ def no_position_left(q, k, v, temperature):
     "their own"
 )
 def three_views(q, k, v, temperature):
-    return _hears(_unit(q) @ _unit(k).transpose(1, 2) / temperature, v)
+    return _hears(_unit(q), _unit(k), v, temperature)
 
 
 @unit_look.mistake(
@@ -1440,5 +1442,4 @@ def not_itself(q, k, v, temperature):
     if v.shape[1] == 1:
         return torch.zeros_like(v)
     unit = _unit(v)
-    scores = unit[:, -1:] @ unit[:, :-1].transpose(1, 2) / temperature
-    return _hears(scores, v[:, :-1])
+    return _hears(unit[:, -1:], unit[:, :-1], v[:, :-1], temperature)
