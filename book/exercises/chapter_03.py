@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import codecs
-import random
 import unicodedata
 from collections.abc import Iterator
+from random import Random
 
 import regex
 
 from book.exercises.answers import Texts, Values
-from book.exercises.exercise import exercise
+from book.exercises.exercise import exercise, random_numbers
 from book.exercises.watch import Step
 from llm.tokenizers import BPETokenizer, ByteTokenizer, CharacterTokenizer
 
 SMALLEST = [0, 0x80, 0x800, 0x10000, 0x110000]  # code points of 1, 2, 3, 4 bytes
 
 
-def _some(rng: random.Random, utf8_length: int) -> int:
+def _some(rng: Random, utf8_length: int) -> int:
     """A code point of so many bytes."""
     low, high = SMALLEST[utf8_length - 1 : utf8_length + 1]
     point = rng.randrange(low, high)
     return point if not 0xD800 <= point < 0xE000 else 0xFFFD
 
 
-def _texts(seed: int) -> list[str]:
+def _wanted(byte: int) -> int:
+    """How many bytes a first byte announces; 0 for a following byte."""
+    if byte < 0x80:
+        return 1
+    return 0 if byte < 0xC0 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+
+
+def _texts() -> list[str]:
     """Texts with characters of every length, and those at the ends of the ranges."""
-    rng = random.Random(seed)
+    rng = random_numbers()
     lengths = ((1, 1, 1), (2, 1, 2), (3, 3, 1), (1, 4, 2, 3), (4, 4))
     mixed = ["".join(chr(_some(rng, n)) for n in row) for row in lengths]
     ends = [chr(point) for low in SMALLEST[1:4] for point in (low - 1, low)]
@@ -41,7 +48,7 @@ def _texts(seed: int) -> list[str]:
 )
 def utf8_length() -> Iterator[tuple]:
     """`utf8_length(code_points)`: how many bytes UTF-8 takes for a list of code points."""
-    for text in _texts(random.randrange(10**6)):
+    for text in _texts():
         yield ([ord(character) for character in text],)
     yield ([0x7F],)
     yield ([0x80],)
@@ -155,25 +162,22 @@ def longest_for_all(code_points):
 @exercise("ASCII, accents and emoji alike", Texts())
 def from_utf8() -> Iterator[tuple]:
     """`from_utf8(data)`: a list of bytes that are UTF-8 to the text."""
-    for text in _texts(random.randrange(10**6)):
+    for text in _texts():
         yield (list(text.encode()),)
 
 
-def _announced(first: int) -> tuple[int, int]:
-    """How many bytes follow a first byte, and which of its own bits count."""
-    if first < 0x80:
-        return 0, 0x7F
-    return (1, 31) if first < 0xE0 else (2, 15) if first < 0xF0 else (3, 7)
-
-
-def _decoded(data):
+def _decoded(
+    data, *, most=3, shift=6, keep=0x3F, bits=(0x7F, 0x1F, 0x0F, 0x07), order=1
+):
+    """Decoded by the first byte; each option is there to be got wrong, and a number
+    that is then no code point is cut to size."""
     text, at = "", 0
     while at < len(data):
-        more, bits = _announced(data[at])
-        point = data[at] & bits
-        for byte in data[at + 1 : at + 1 + more]:
-            point = (point << 6) | (byte & 0x3F)
-        text += chr(point)
+        more = min(most, max(0, _wanted(data[at]) - 1))
+        point = data[at] & bits[more]
+        for byte in data[at + 1 : at + 1 + more][::order]:
+            point = (point << shift) | (byte & keep)
+        text += chr(point % 0x110000)
         at += 1 + more
     return text
 
@@ -239,23 +243,7 @@ def question_marks(data):
     "keep the six bits behind them"
 )
 def marks_kept(data):
-    return "".join(chr(ord(c) % 0x110000) for c in _odd(data, keep=0xFF))
-
-
-def _odd(data, **changed):
-    """Decoded in a wrong way; a number that is no code point is cut to size."""
-    points, at = [], 0
-    options = dict(shift=6, keep=0x3F, bits={1: 31, 2: 15, 3: 7}) | changed
-    while at < len(data):
-        more = (data[at] >= 0xC0) + (data[at] >= 0xE0) + (data[at] >= 0xF0)
-        more = min(more, options.get("most", 3))
-        point = data[at] & options["bits"].get(more, 0x7F if data[at] < 0x80 else 7)
-        following = data[at + 1 : at + 1 + more]
-        for byte in reversed(following) if options.get("reverse") else following:
-            point = (point << options["shift"]) | (byte & options["keep"])
-        points.append(point % 0x110000)
-        at += 1 + more
-    return [chr(point) for point in points]
+    return _decoded(data, keep=0xFF)
 
 
 @from_utf8.mistake(
@@ -263,7 +251,7 @@ def _odd(data, **changed):
     "the number: keep the five, four or three bits behind them"
 )
 def first_marks_kept(data):
-    return "".join(_odd(data, bits={1: 0xFF, 2: 0xFF, 3: 0xFF}))
+    return _decoded(data, bits=(0x7F, 0xFF, 0xFF, 0xFF))
 
 
 @from_utf8.mistake(
@@ -271,7 +259,7 @@ def first_marks_kept(data):
     "marks"
 )
 def moved_by_eight(data):
-    return "".join(_odd(data, shift=8))
+    return _decoded(data, shift=8)
 
 
 @from_utf8.mistake(
@@ -279,7 +267,7 @@ def moved_by_eight(data):
     "higher bits"
 )
 def wrong_way_round(data):
-    return "".join(_odd(data, reverse=True))
+    return _decoded(data, order=-1)
 
 
 @from_utf8.mistake(
@@ -303,14 +291,7 @@ def two_at_most(data):
     "emoji have"
 )
 def three_at_most(data):
-    text, at = "", 0
-    while at < len(data):
-        more = (data[at] >= 0xC0) + (data[at] >= 0xE0)
-        point = data[at] & {0: 0x7F, 1: 31, 2: 15}[more]
-        for byte in data[at + 1 : at + 1 + more]:
-            point = point << 6 | byte & 0x3F
-        text, at = text + chr(point), at + 1 + more
-    return text
+    return _decoded(data, most=2)
 
 
 @from_utf8.mistake("the last character is lost: what happens when the bytes end?")
@@ -342,7 +323,7 @@ def with_codecs(data):
 @exercise("only what is not yet complete has to wait", Values("the number"))
 def n_waiting() -> Iterator[tuple]:
     """`n_waiting(data)`: bytes at the end that are the beginning of a character."""
-    rng = random.Random(random.randrange(10**6))
+    rng = random_numbers()
     for n in (1, 2, 3, 4):
         whole = [*b"ab", *chr(_some(rng, n)).encode()]
         for cut in range(n):
@@ -355,13 +336,6 @@ def n_waiting() -> Iterator[tuple]:
     yield ([0xE2, 0x82],)
     yield ([0xE2, 0x82, 0xAC],)
     yield ([0x61, 0xEF, 0xBF, 0xBD],)
-
-
-def _wanted(byte: int) -> int:
-    """How many bytes a first byte announces; 0 for a following byte."""
-    if byte < 0x80:
-        return 1
-    return 0 if byte < 0xC0 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
 
 
 @n_waiting.right
@@ -725,7 +699,7 @@ INVALID = {
 )
 def is_utf8() -> Iterator[tuple]:
     """`is_utf8(data)`: is this list of bytes valid UTF-8? True or False."""
-    for text in _texts(random.randrange(10**6)):
+    for text in _texts():
         yield (list(text.encode()),)
     for data in INVALID.values():
         yield (list(data),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,15 +9,9 @@ from itertools import pairwise
 import torch
 
 from book.exercises.answers import Numbers, Values
-from book.exercises.exercise import exercise
+from book.exercises.exercise import exercise, random_numbers
 from llm.tokenizers import END_OF_TEXT, BPETokenizer, ByteTokenizer, Tokenizer
 from llm.tokenizers.merges import BYTES, count_pairs, merge
-
-
-def _random() -> random.Random:
-    """Fresh in every check: the checker seeds PyTorch."""
-    return random.Random(int(torch.randint(10**6, ())))
-
 
 # --- ★ The next merge -------------------------------------------------------------
 
@@ -32,7 +25,7 @@ TOKENS = [*BYTES, b"ze", b"an", b"\xff"]
 )
 def next_pair() -> Iterator[tuple]:
     """`next_pair(row, tokens)`: the two ids of the pair that is merged next."""
-    rng = _random()
+    rng = random_numbers()
     for text in (
         "hehehe she",
         "abba",
@@ -207,7 +200,7 @@ MERGES = [
 @exercise("the oldest merge first, until none fits", Numbers("the id"))
 def encode_pretoken() -> Iterator[tuple]:
     """`encode_pretoken(row, merges)`: bytes of a pre-token to its ids."""
-    rng = _random()
+    rng = random_numbers()
     words = (
         "she",
         "hers",
@@ -743,7 +736,7 @@ ENTRIES = [
 @exercise("no way to write the word is shorter", Values("the number"))
 def fewest() -> Iterator[tuple]:
     """`fewest(word, entries)`: how few tokens a word can be written with."""
-    rng = _random()
+    rng = random_numbers()
     known = (
         b"abcde",
         b"abcdef",

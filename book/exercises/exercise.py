@@ -37,6 +37,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import torch
@@ -112,6 +113,14 @@ def exercise(
 ) -> Callable[[Function], Exercise]:
     """Make an exercise of the function that yields the inputs of each call."""
     return lambda inputs: Exercise(inputs, praise, answer or Numbers())
+
+
+def random_numbers() -> Random:
+    """Random numbers of Python for inputs: fresh in every check, and not the reader's.
+
+    Their seed is drawn from PyTorch, which the check has seeded for itself.
+    """
+    return Random(int(torch.randint(10**6, ())))
 
 
 class Exercise:
