@@ -18,57 +18,18 @@ browser, and shows them wherever the page has a place for one: in a table
 from __future__ import annotations
 
 import html
-import re
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
+from book_scripts import add_script
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from book.predictions import BLANK, Field, fields
+
 SCRIPTS = Path(__file__).parent / "predict"
-BLANK = "_____"
-
-
-class Field(NamedTuple):
-    """One prediction: its name, and how the box asks for it."""
-
-    name: str
-    label: str
-    unit: str
-    choices: list[str]  # none: a number
-
-
-def parted(text: str) -> list[str]:
-    """The parts between `|`, stripped.
-
-    >>> parted("rain | sun")
-    ['rain', 'sun']
-    """
-    return [part.strip() for part in text.split("|")] if text.strip() else []
-
-
-def fields(options: dict[str, str]) -> list[Field]:
-    """What a box asks for, by its options; raise `ValueError` if they do not fit.
-
-    >>> fields({"name": "a | b", "label": "one | two", "unit": "nats"})[1]
-    Field(name='b', label='two', unit='nats', choices=[])
-    """
-    names, labels = parted(options["name"]), parted(options.get("label", ""))
-    labels = labels or [""] * len(names)
-    if len(labels) != len(names):
-        raise ValueError(f"{len(names)} names, and {len(labels)} labels")
-    if len(names) > 1 and not all(labels):
-        raise ValueError("several fields need a label each: :label: one | two")
-    for name in names:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-            raise ValueError(f"a name is of small letters, digits and _: {name!r}")
-    unit, choices = options.get("unit", ""), parted(options.get("choices", ""))
-    return [
-        Field(name, label, unit, choices)
-        for name, label in zip(names, labels, strict=True)
-    ]
 
 
 class prediction(nodes.General, nodes.Element):
@@ -149,12 +110,6 @@ def visit_said(translator, node: said) -> None:
     raise nodes.SkipNode
 
 
-def add_script(app: Sphinx, pagename, templatename, context, doctree) -> None:
-    """The script comes with the pages that have something for it to do."""
-    if doctree is not None and any(doctree.findall(prediction)):
-        app.add_js_file("predict.js", loading_method="defer")
-
-
 # Print -----------------------------------------------------------------------------
 
 
@@ -183,10 +138,6 @@ def visit_said_latex(translator, node: said) -> None:
     raise nodes.SkipNode
 
 
-def configure(app: Sphinx, config) -> None:
-    config.html_static_path.append(str(SCRIPTS))
-
-
 def setup(app: Sphinx) -> dict:
     app.add_node(
         prediction,
@@ -196,6 +147,5 @@ def setup(app: Sphinx) -> dict:
     app.add_node(said, html=(visit_said, None), latex=(visit_said_latex, None))
     app.add_directive("predict", Predict)
     app.add_role("said", SaidRole())
-    app.connect("config-inited", configure)
-    app.connect("html-page-context", add_script)
+    add_script(app, SCRIPTS / "predict.js", prediction)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

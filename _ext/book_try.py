@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+from book_scripts import add_script
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
@@ -70,16 +71,6 @@ def leave_alone(translator, node: offer) -> None:
     """In print the words are words."""
 
 
-def add_script(app: Sphinx, pagename, templatename, context, doctree) -> None:
-    """The script comes with the pages that have something for it to do."""
-    if doctree is not None and any(doctree.findall(offer)):
-        app.add_js_file("try.js", loading_method="defer")
-
-
-def configure(app: Sphinx, config) -> None:
-    config.html_static_path.append(str(SCRIPTS))
-
-
 def setup(app: Sphinx) -> dict:
     app.add_node(
         offer,
@@ -87,6 +78,5 @@ def setup(app: Sphinx) -> dict:
         latex=(leave_alone, leave_alone),
     )
     app.add_role("try", TryRole())
-    app.connect("config-inited", configure)
-    app.connect("html-page-context", add_script)
+    add_script(app, SCRIPTS / "try.js", offer)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

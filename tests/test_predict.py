@@ -5,13 +5,13 @@ import doctest
 import io
 import re
 
-import book_predict
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
-from book_predict import Field, fields, latex_field
+from book_predict import latex_field
 
-from book import viz
+from book import notebooks, predictions, viz
+from book.predictions import Field, fields
 from book.viz import said
 
 mpl.use("Agg")
@@ -25,7 +25,8 @@ def nothing_said():
 
 
 def test_examples_in_docstrings_are_true():
-    assert doctest.testmod(book_predict).failed == 0
+    assert doctest.testmod(predictions).failed == 0
+    assert doctest.testmod(notebooks).failed == 0
 
 
 def test_one_field_needs_no_label_and_a_choice_has_its_parts():

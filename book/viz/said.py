@@ -17,10 +17,10 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 
 from book.bundle import Bundle
+from book.predictions import BLANK
 from book.viz.page import Picture
 from llm.style import PURPLE
 
-BLANK = "_____"  # where nothing was said: room for a pencil
 said: dict[str, float | str] = {}
 
 

@@ -13,9 +13,10 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 
+from book.bundle import escaped
+from book.predictions import BLANK, fields
 from book.workbook.book import Book
 from book.workbook.labels import THEOREMS, Label, chapter_of, numbered
 from book.workbook.markup import (
@@ -140,22 +141,11 @@ class Plain:
 
     def directive_predict(self, piece: Directive) -> str:
         """The question; `viz.predict`, in a cell below it, takes the answer."""
-        names, labels = (
-            parted(piece.options["name"]),
-            parted(piece.options.get("label")),
-        )
-        unit, choices = (
-            piece.options.get("unit"),
-            parted(piece.options.get("choices")),
-        )
-        kind = (
-            " or ".join(f'"{choice}"' for choice in choices) or unit or "a number"
-        )
-        for name, label in zip_longest(names, labels):
-            hint = f"{label} ({kind})" if label else kind
-            self.asked.append(
-                f"viz.predict({name!r}, ...)  # {hint}".replace("'", '"')
-            )
+        for asked in fields(piece.options):
+            choices = " or ".join(f'"{choice}"' for choice in asked.choices)
+            kind = choices or asked.unit or "a number"
+            hint = f"{asked.label} ({kind})" if asked.label else kind
+            self.asked.append(f'viz.predict("{asked.name}", ...)  # {hint}')
         return box("Predict", self.markdown(piece.body))
 
     def directive_prf_proof(self, piece: Directive) -> str:
@@ -348,7 +338,7 @@ class Plain:
     role_index = role_abbr = role_term
 
     def role_said(self, content: str, starts: bool) -> str:
-        return r"\_\_\_\_\_"
+        return escaped(BLANK)
 
     def role_try(self, content: str, starts: bool) -> str:
         return content.rpartition("<")[0].strip()
@@ -392,11 +382,6 @@ def anchor(label: Label) -> str:
     if label.kind in ("exercise", "section"):
         return ""
     return f'<a id="{label.anchor}"></a>'
-
-
-def parted(text: str | None) -> list[str]:
-    """The parts between `|`."""
-    return [part.strip() for part in text.split("|")] if text else []
 
 
 def box(title: str, body: str) -> str:

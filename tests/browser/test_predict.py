@@ -5,9 +5,10 @@ import math
 import matplotlib.pyplot as plt
 import pytest
 import test_site
-from book_predict import SCRIPTS, Field, html_field
+from book_predict import SCRIPTS, html_field
 
 from book import viz
+from book.predictions import Field
 
 visit = test_site.visit
 ASKED = [
