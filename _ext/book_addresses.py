@@ -5,18 +5,19 @@ While an address is empty, what needs it is left out: nothing points at an examp
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sphinx.application import Sphinx
+
+from book.workbook.book import addresses as read_addresses
 
 PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
 
 def addresses() -> dict[str, str]:
     """The table `[tool.book]`: site, repository, branch, colab, binder, workbook."""
-    return tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["book"]
+    return read_addresses(PYPROJECT)
 
 
 def theme_options(book: dict[str, str]) -> dict:
