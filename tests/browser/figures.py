@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.resources
+from pathlib import Path
+
 from playwright.sync_api import ElementHandle, Page
+
+from book.bundle import Bundle
 
 CONTROLS = "input, select, textarea, button"
 
@@ -27,6 +32,14 @@ MOVED = """(control) => {
   hear("input");
   hear("change");
 }"""
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>Figure</title>
+<style>:root { color-scheme: light dark; }</style>
+<main><h1>Figure</h1>%s</main></html>"""
+AXE = importlib.resources.files("axe_playwright_python") / "axe.min.js"
+SERIOUS = """async () => (await axe.run(document, { preload: false })).violations
+  .filter((v) => ["serious", "critical"].includes(v.impact))
+  .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target} ${n.failureSummary}`))"""
 
 
 def move(control: ElementHandle) -> None:
@@ -57,3 +70,16 @@ def dead_controls(page: Page, figure: ElementHandle) -> list[str]:
         if figure.evaluate(SHOWN) == before:
             dead.append(control.evaluate("c => c.outerHTML"))
     return dead
+
+
+def page_with(bundle: Bundle, folder: Path) -> Path:
+    """A page with one figure alone."""
+    path = folder / "page.html"
+    path.write_text(PAGE % bundle.data["text/html"], encoding="utf-8")
+    return path
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds on a page that is serious or critical."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    return page.evaluate(SERIOUS)

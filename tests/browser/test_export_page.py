@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from itertools import pairwise
 
 import pytest
 import regex
 import test_site
 import torch
-from figures import dead_controls
+from figures import barriers, dead_controls
 
 from llm.cli import main
 from llm.export import as_page
@@ -80,9 +79,7 @@ def test_the_page_fits_and_can_be_used(tmp_path, visit, theme, width):
     )
     page.get_by_label("Tokens", exact=True).fill("30")
     write(page)
-    package = importlib.resources.files("axe_playwright_python")
-    page.evaluate((package / "axe.min.js").read_text(encoding="utf-8"))
-    assert page.evaluate(test_site.SERIOUS) == []
+    assert barriers(page) == []
     assert page.evaluate(test_site.OVERFLOW) <= 0
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (theme == "light")

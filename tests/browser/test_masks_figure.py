@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.resources
-
 import pytest
 import test_site
-from figures import dead_controls
+from figures import barriers, dead_controls, page_with
 
 from book.viz.masks import draw_a_mask
 from tests.test_masks import TRANSITION
@@ -35,26 +33,14 @@ TRY = """(figure, detail) =>
 def page_of_masks(tmp_path_factory):
     """A page with the figure alone."""
     bundle = draw_a_mask(TRANSITION, WEATHERS, mask="hole")
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    )
-    style = "<style>:root { color-scheme: light dark; }</style>"
-    path.write_text(
-        f'<!doctype html><html lang="en">{head}<title>Figure</title>{style}<main>'
-        f"<h1>Figure</h1>{bundle.data['text/html']}</main></html>",
-        encoding="utf-8",
-    )
-    return path
+    return page_with(bundle, tmp_path_factory.mktemp("page"))
 
 
 @pytest.mark.parametrize(("theme", "width"), test_site.VIEWS)
 def test_the_figure_fits_and_can_be_used(page_of_masks, visit, theme, width):
     page, faults = visit(page_of_masks, theme, width)
     figure = page.query_selector(".llm-figure[data-live]")
-    package = importlib.resources.files("axe_playwright_python")
-    page.evaluate((package / "axe.min.js").read_text(encoding="utf-8"))
-    assert page.evaluate(test_site.SERIOUS) == []
+    assert barriers(page) == []
     assert page.evaluate(test_site.OVERFLOW) <= 0
     assert dead_controls(page, figure) == []
     assert faults == []

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from figures import dead_controls
+from figures import barriers, dead_controls
 
 from book import viz
 
@@ -15,9 +14,6 @@ VIEWS = [(theme, width) for theme in ("light", "dark") for width in (1400, 390)]
 PROBE = Path(__file__).with_name("probe.js")
 LOCAL = ("file:", "data:", "blob:")
 OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
-SERIOUS = """async () => (await axe.run(document, { preload: false })).violations
-  .filter((v) => ["serious", "critical"].includes(v.impact))
-  .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target} ${n.failureSummary}`))"""
 
 
 @pytest.fixture
@@ -63,8 +59,6 @@ def pages(site):
 
 @pytest.mark.parametrize(("theme", "width"), VIEWS)
 def test_every_page_is_quiet_and_fits_and_can_be_used(site, visit, theme, width):
-    package = importlib.resources.files("axe_playwright_python")
-    axe = (package / "axe.min.js").read_text(encoding="utf-8")
     found = []
     for path in pages(site):
         page, faults = visit(path, theme, width)
@@ -73,8 +67,7 @@ def test_every_page_is_quiet_and_fits_and_can_be_used(site, visit, theme, width)
             faults.append(f"shown {shown}, not {theme}")
         if (overflow := page.evaluate(OVERFLOW)) > 0:
             faults.append(f"{overflow} pixels too wide")
-        page.evaluate(axe)
-        faults += page.evaluate(SERIOUS)
+        faults += barriers(page)
         found += [f"{path.relative_to(site)}: {fault}" for fault in faults]
     assert not found, "\n".join(found)
 
