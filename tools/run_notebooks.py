@@ -27,6 +27,7 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from book.notebooks import METADATA  # noqa: E402
 from book.viz.checkpoints import without_bytes  # noqa: E402
 from llm.files import atomic_write  # noqa: E402
 from tests.house import shapes  # noqa: E402
@@ -34,14 +35,6 @@ from tests.house import shapes  # noqa: E402
 KEPT = {"mystnb", "tags"}
 SOLUTION = re.compile(r"\{solution-(start|end)\}")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-METADATA = {
-    "kernelspec": {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",
-    },
-    "language_info": {"name": "python"},
-}
 
 
 def play(text: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from nbformat import NotebookNode
 
+from book.notebooks import python_of
 from book.workbook.needs import Definition, Needs
 
 
@@ -43,7 +43,7 @@ def statements(cells: Sequence[NotebookNode]) -> Iterator[Line]:
 def parsed(source: str) -> ast.Module | None:
     """The syntax tree, without IPython's magics; None where it is not Python."""
     try:
-        return ast.parse(re.sub(r"^([ \t]*)[%!].*$", r"\1pass", source, flags=re.M))
+        return ast.parse(python_of(source))
     except SyntaxError:
         return None
 

@@ -20,6 +20,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from book.notebooks import METADATA
 from book.workbook.book import Book
 from book.workbook.carried import carried
 from book.workbook.labels import SOLUTIONS, Label, chapter_of
@@ -40,14 +41,6 @@ if not os.path.exists("../data/SOURCES.md"):
     os.makedirs("llm-from-scratch/workbook", exist_ok=True)
     os.chdir("llm-from-scratch/workbook")
 %pip install -q .."""
-METADATA = {
-    "kernelspec": {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",
-    },
-    "language_info": {"name": "python"},
-}
 
 
 @dataclass(eq=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from book.notebooks import python_of
 from tests.exercises.test_every_exercise import EXERCISES
 
 CHAPTERS = sorted((Path(__file__).parents[2] / "chapters").glob("[0-9]*.ipynb"))
@@ -29,7 +30,7 @@ def cells_of(chapter):
 def names_bound(code):
     """The names that running the code binds in the reader's notebook."""
     bound = set()
-    for node in ast.parse(re.sub(r"^[%!].*$", "", code, flags=re.M)).body:
+    for node in ast.parse(python_of(code)).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             bound.add(node.name)
         elif isinstance(node, ast.Assign | ast.AugAssign | ast.For | ast.With):

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from book.notebooks import python_of
+
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ROOT / "chapters"
 PACKAGE = ROOT / "llm"
@@ -41,7 +43,7 @@ class Cell:
         """The source with IPython's magics blanked out, line for line."""
         if self.source.startswith("%%"):
             return ""
-        return re.sub(r"^([ \t]*)[%!].*$", r"\1pass", self.source, flags=re.M)
+        return python_of(self.source)
 
     def tree(self) -> ast.Module | None:
         """The syntax tree of a code cell, or None where it is not Python."""
