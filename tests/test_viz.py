@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 import regex
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 from book import viz
 from book.viz import beginning, diagrams, machines, page, plots
 from book.viz.checkpoints import FOLDER
+from book.viz.frames import attention_frames
 from book.viz.plots import visible
 from book.viz.style import show_readably
 from llm import style
@@ -287,6 +289,29 @@ def test_state_cannot_end_the_page_and_is_rounded():
     text = state_of(viz.interactive(PROBE, state, alt="x", figure=a_figure()))
     assert "<" not in text
     assert json.loads(text) == {"names": ["</script><!--"], "scores": [0.33333]}
+
+
+def test_the_frames_of_attention_hold_what_pytorch_computes():
+    torch.manual_seed(0)
+    queries, keys, values = torch.randn(3, 5, 4, dtype=torch.float64)
+    past = torch.ones(5, 5, dtype=torch.bool).tril()
+    frames = attention_frames(
+        queries, keys, values, past, ["one", "two", "one", "two", "$"], list("abcd"),
+        temperature=0.5,
+    )  # fmt: skip
+    state = json.loads(state_of(frames))
+    answers = scaled_dot_product_attention(
+        queries, keys, values, past, scale=1 / (0.5 * math.sqrt(4))
+    )
+    torch.testing.assert_close(
+        torch.tensor(state["answers"], dtype=torch.float64), answers,
+        atol=1e-4, rtol=1e-4,
+    )  # fmt: skip
+    weights = torch.tensor(state["weights"], dtype=torch.float64)
+    assert (weights[~past] == 0).all()
+    torch.testing.assert_close(
+        weights.sum(1), torch.ones_like(weights[0]), atol=1e-4, rtol=0
+    )
 
 
 def test_every_figure_of_the_book_is_one_script():
