@@ -470,10 +470,18 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     to run it.
     """
     try:
-        found = from_bytes(path.read_bytes())
-        return {plain_name(name): tensor for name, tensor in found.items()}
+        found = tensors_in(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is {error}") from error
+    return {plain_name(name): tensor for name, tensor in found.items()}
+
+
+def tensors_in(data: bytes) -> dict[str, Tensor]:
+    """The tensors in the bytes of a safetensors file. Raises `ValueError` for others."""
+    try:
+        return from_bytes(data)
     except SafetensorError as error:
         raise ValueError(
-            f"{path} is cut short or no safetensors file ({error}); a pickle (.pt, "
-            f".bin) is never opened, because it can run code"
+            f"cut short or no safetensors file ({error}); a pickle (.pt, .bin) is "
+            f"never opened, because it can run code"
         ) from error

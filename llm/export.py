@@ -18,12 +18,11 @@ from typing import Any, Literal
 
 import regex
 import torch
-from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from llm import page
-from llm.checkpoints import alone, check_fit, read_tensors, settings_of, weights
+from llm.checkpoints import alone, check_fit, settings_of, tensors_in, weights
 from llm.layers import rotary_speeds
 from llm.memory import readable
 from llm.model import GPT, GPTConfig, build, check_described
@@ -81,18 +80,17 @@ def unpack(data: bytes) -> tuple[nn.Module, Tokenizer | None]:
 
     data: from `pack`. Raises `ValueError` for anything else.
     """
-    described = header(data)
+    tensors, described = tensors_in(data), header(data)
     kind = described.get("kind")
     if kind not in BUILDERS:
         raise ValueError(f"the file holds a model of unknown kind {kind!r}")
-    model = BUILDERS[kind](described, exact(from_bytes(data)))
+    model = BUILDERS[kind](described, exact(tensors))
     fields = described.get("tokenizer")
     return model.eval(), None if fields is None else from_fields(fields)
 
 
 def load_packed(path: Path | str) -> tuple[nn.Module, Tokenizer | None]:
     """What `unpack` makes of a file. Raises `ValueError` that names it."""
-    read_tensors(Path(path))  # is it whole?
     try:
         return unpack(Path(path).read_bytes())
     except ValueError as error:
@@ -100,7 +98,8 @@ def load_packed(path: Path | str) -> tuple[nn.Module, Tokenizer | None]:
 
 
 def header(data: bytes) -> dict[str, Any]:
-    """What a packed model says of itself. Raises `ValueError` where it is none."""
+    """What a safetensors file says of the model in it. Raises `ValueError` where it says
+    nothing."""
     (length,) = struct.unpack_from("<Q", data)
     said = json.loads(data[8 : 8 + length]).get("__metadata__", {}).get("llm")
     if said is None:

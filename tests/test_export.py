@@ -194,12 +194,15 @@ def test_what_is_no_packed_model_is_refused(tmp_path):
     for content, message in (
         (data[:-9], "cut short"),
         (b"PK\x03\x04", "cut short or no safetensors"),
+        (b"", "cut short or no safetensors"),
         (
             data.replace(b'\\"kind\\":\\"gpt\\"', b'\\"kind\\":\\"car\\"'),
             "unknown kind 'car'",
         ),
         (data.replace(b'"llm"', b'"abc"'), "does not say what model"),
     ):
+        with pytest.raises(ValueError, match=message):
+            unpack(content)
         path.write_bytes(content)
         with pytest.raises(ValueError, match=message) as refused:
             load_packed(path)
