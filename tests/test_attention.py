@@ -45,6 +45,10 @@ def test_softmax_equals_pytorch():
     scores = 5 * vectors(B, T, S)
     torch.testing.assert_close(softmax(scores), scores.softmax(-1))
     torch.testing.assert_close(softmax(scores.mT), scores.mT.softmax(-1))
+    hidden = vectors(B, H, T, T).masked_fill(~causal_mask(T), -math.inf)
+    torch.testing.assert_close(softmax(hidden), hidden.softmax(-1))
+    shifted = scores + 1000
+    torch.testing.assert_close(softmax(shifted), shifted.softmax(-1))
 
 
 @pytest.mark.parametrize("shift", [0, 1000, -1000])

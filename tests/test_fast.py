@@ -132,11 +132,6 @@ PLAIN_FUNCTIONS = {
         (vectors(B, H, T, 4), vectors(B, H, T, 4, seed=1), vectors(B, H, T, 4), MASK),
         (vectors(B, H, T, 4), vectors(B, H, 9, 4), vectors(B, H, 9, 4)),
     ]),
-    "softmax": (llm.attention.softmax, [
-        (9 * X,),
-        (X + 1000,),
-        (vectors(B, H, T, T).masked_fill(~MASK, -torch.inf),),
-    ]),
     "gelu_tanh": (llm.layers.gelu_tanh, [(4 * X,)]),
     "gelu_exact": (llm.layers.gelu_exact, [(4 * X,)]),
     "silu": (llm.layers.silu, [(4 * X,), (X + 200,), (X - 80,)]),

@@ -50,11 +50,6 @@ def added_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return numbers.masked_fill_(~mask.any(-1, keepdim=True), math.nan)
 
 
-def softmax(scores: Tensor) -> Tensor:
-    """`llm.attention.softmax` in one call."""
-    return scores.softmax(dim=-1)
-
-
 def gelu_tanh(x: Tensor) -> Tensor:
     """`llm.layers.gelu_tanh` in one call."""
     return F.gelu(x, approximate="tanh")
