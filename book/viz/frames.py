@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from book.viz.page import Bundle, interactive
-from book.viz.plots import as_array, hatch_missing, visible
+from book.viz.plots import as_array, hatch_missing, name_ticks
 from llm.attention import softmax
 from llm.style import AMOUNTS, VERMILLION
 
@@ -106,10 +106,7 @@ def draw(
     ax.imshow(numbers, cmap=AMOUNTS, vmin=0, vmax=max(float(numbers.max()), 1e-9))
     hatch_missing(ax, numbers.mask)
     ax.set_title(title, fontsize=9)
-    ax.set_xticks(range(len(columns)), list(map(visible, columns)), rotation=90)
-    ax.set_yticks(range(len(rows)), list(map(visible, rows)))
-    ax.tick_params(length=0, labelsize=9)
-    ax.grid(False)
+    name_ticks(ax, rows, columns)
     if asks is not None:
         width = numbers.shape[1]
         frame = plt.Rectangle(
