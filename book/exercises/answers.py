@@ -126,6 +126,28 @@ class Numbers:
         return f"{where}{self.what} is {a}, expected {b}{coarse}"
 
 
+class Weights(Numbers):
+    """Weights in which a zero is exact: what is hidden has no weight, however small."""
+
+    def same(self, a: Tensor, b: Tensor) -> bool:
+        return super().same(a, b) and torch.equal(a == 0, b == 0)
+
+    def difference(
+        self, name: str, found: Sequence[Tensor], expected: Sequence[Tensor]
+    ) -> str:
+        ours, theirs = found[0], expected[0]
+        if not super().same(ours, theirs):
+            return super().difference(name, found, expected)
+        at = tuple(((ours == 0) != (theirs == 0)).nonzero()[0].tolist())
+        where = ", ".join(map(str, at))
+        if theirs[at] == 0:
+            weight = f"{float(ours[at]):.2g}"
+            return f"at position {where} the weight is {weight}, expected 0 exactly"
+        return (
+            f"at position {where} the weight is 0, expected {float(theirs[at]):.2g}"
+        )
+
+
 class Weighed(Numbers):
     """Scores, compared by the weights that a softmax makes of them.
 

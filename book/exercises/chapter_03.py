@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import io
 import unicodedata
 from collections.abc import Iterator
 from random import Random
+from types import CodeType
 
 import regex
 
@@ -304,7 +306,16 @@ def last_one_lost(data):
     calls=True,
 )
 def decoder_of_python(step: Step, data: list[int]) -> bool:
+    if step.code:
+        return _names_a_decoder(step.code)
     return step.name in ("decode", "utf_8_decode")
+
+
+def _names_a_decoder(code: CodeType) -> bool:
+    """Does the function call a type that decodes, as `str(data, "utf-8")` does?"""
+    texts = [c.lower() for c in code.co_consts if isinstance(c, str)]
+    says_utf8 = any(text.replace("_", "-") in ("utf-8", "utf8") for text in texts)
+    return says_utf8 and not {"str", "TextIOWrapper"}.isdisjoint(code.co_names)
 
 
 @decoder_of_python.mistake
@@ -315,6 +326,24 @@ def with_decode(data):
 @decoder_of_python.mistake
 def with_codecs(data):
     return codecs.utf_8_decode(bytes(data))[0]
+
+
+@decoder_of_python.mistake
+def with_str(data):
+    return str(bytes(data), "utf-8")
+
+
+@decoder_of_python.mistake
+def with_str_in_a_helper(data):
+    def decoded(some):
+        return str(some, encoding="UTF8")
+
+    return decoded(bytes(data))
+
+
+@decoder_of_python.mistake
+def with_a_file(data):
+    return io.TextIOWrapper(io.BytesIO(bytes(data)), "utf-8", newline="").read()
 
 
 # --- ★★ What has to wait ----------------------------------------------------------
@@ -586,7 +615,8 @@ def price() -> Iterator[tuple]:
     words = "the cat drinks milk the cat sleeps the caf\u00e9 is open " * 3
     merged = BPETokenizer.train([words], 280)
     for text in ("The cat drinks milk.", "cafe\u0301", "\u732b\u559d\u725b\u5976",
-                 "\u0926\u0942\u0927", "\U0001f44d\U0001f3fd ok"):  # fmt: skip
+                 "\u0926\u0942\u0927", "\U0001f44d\U0001f3fd ok",
+                 "cats \U0001f44d\U0001f3fd\u0928\u0947"):  # fmt: skip
         yield text, ByteTokenizer()
         yield text, CharacterTokenizer.train([text])
         yield text, merged
@@ -661,6 +691,13 @@ def different_characters(text, tokenizer):
 @price.mistake("this divides by words; some scripts write none apart")
 def per_word(text, tokenizer):
     return len(tokenizer.encode(text)) / len(text.split())
+
+
+@price.mistake(
+    "the price is rounded: leave that to whoever shows it, a small difference counts"
+)
+def rounded(text, tokenizer):
+    return round(tokens_per_cluster(text, tokenizer), 2)
 
 
 @price.mistake(

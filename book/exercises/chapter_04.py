@@ -41,6 +41,8 @@ def next_pair() -> Iterator[tuple]:
     yield ([97, 122, 97, 97, 122, 98, 97], TOKENS)
     yield ([258, 97, 122, 98], TOKENS)
     yield ([97, 257, 97, 97, 121], TOKENS)  # the same left, ids and bytes disagree
+    yield ([256, 97, 258, 97], TOKENS)  # ÿ comes last, and stands in the middle
+    yield ([99, 99, 257, 98, 256], TOKENS)  # c with c, c with an: one each
     yield (rng.choices([97, 98, 256, 257], k=30), TOKENS)
     yield (rng.choices([97, 98, 99, 100, 256, 257], k=60), TOKENS)
 
@@ -190,10 +192,10 @@ def _ids(text: str) -> list[int]:
     return list(text.encode())
 
 
-# h+e, she: s+he, e+r, he+r, a+a, aa+a, aa+aa, b+c, a+b, ab+c
+# h+e, she: s+he, e+r, he+r, a+a, aa+a, aa+aa, b+c, a+b, ab+c, x+y
 MERGES = [
     *((104, 101), (115, 256), (101, 114), (256, 114), (97, 97), (260, 97)),
-    *((260, 260), (98, 99), (97, 98), (264, 99)),
+    *((260, 260), (98, 99), (97, 98), (264, 99), (120, 121)),
 ]
 
 
@@ -211,6 +213,7 @@ def encode_pretoken() -> Iterator[tuple]:
         "abc",
         "erhe",
         "xyz",
+        "pqr",
         "a",
     )
     for word in words:
@@ -218,6 +221,7 @@ def encode_pretoken() -> Iterator[tuple]:
     yield ([], MERGES)
     yield (_ids("shesheher"), MERGES)
     yield (_ids("abcaabc"), MERGES)
+    yield (_ids("ababc"), MERGES)  # a+b occurs more often, b+c is older
     yield (_ids("she"), [])
     for letters in ("sher", "abc", "aaab"):
         yield (_ids("".join(rng.choices(letters, k=20))), MERGES)
@@ -316,6 +320,18 @@ def bytes_only(row, merges):
     return list(row)
 
 
+@encode_pretoken.mistake("the last merge is left out: it acts as all others do")
+def last_merge_left_out(row, merges):
+    return lowest_rank_first(row, merges[:-1])
+
+
+@encode_pretoken.mistake("the first merge is left out: it acts as all others do")
+def first_merge_left_out(row, merges):
+    for k, pair in enumerate(merges):
+        row = merge(row, pair, 256 + k) if k else row
+    return list(row)
+
+
 @encode_pretoken.mistake("ids of merges begin at 256: below are the bytes")
 def counted_from_zero(row, merges):
     found = lowest_rank_first(row, merges)
@@ -409,6 +425,8 @@ def compression() -> Iterator[tuple]:
     yield (merged, ["é" * n, "the the the cat", texts[1]])
     yield (merged, [f"the{END_OF_TEXT}cat", "猫"])
     yield (merged, ["", "the cat", ""])
+    yield (merged, ["  the cat \n", "The CAT"])
+    yield (merged, ["the cat", "the cat", "é"])
     yield (merged, [])
     yield (merged, [""])
 
@@ -472,6 +490,26 @@ def mean_of_ratios(tokenizer, texts):
 )
 def mean_without_empty(tokenizer, texts):
     return mean_of_ratios(tokenizer, list(filter(None, texts)))
+
+
+@compression.mistake("a text that occurs twice is measured once: it counts twice")
+def each_text_once(tokenizer, texts):
+    return sums(tokenizer, list(dict.fromkeys(texts)))
+
+
+@compression.mistake(
+    "white space at the ends of a text is removed before it is measured: it is text too"
+)
+def stripped(tokenizer, texts):
+    return sums(tokenizer, [text.strip() for text in texts])
+
+
+@compression.mistake(
+    "the text is put into small letters before it is measured; the tokenizer gets it as "
+    "it is"
+)
+def in_small_letters(tokenizer, texts):
+    return sums(tokenizer, [text.lower() for text in texts])
 
 
 @compression.mistake("only the first text is measured")
@@ -544,12 +582,14 @@ def without_tokens(tokenizer, texts):
 
 SIGNS = ["<|system|>", "<|user|>", "<|assistant|>", END_OF_TEXT]
 CHAT = BPETokenizer.train(["hello there, who are you? " * 3, "hello"], 275, SIGNS)
+# Another one: the end is not the last id, and merges are made of what signs are.
+SPELT = BPETokenizer.train([" ".join(SIGNS) * 3 + "Hello THERE"], 280)
+OTHER_CHAT = BPETokenizer(SPELT.merges, SIGNS[::-1])
 
 
 @exercise("signs from us, text from wherever", Numbers("the id"))
 def conversation() -> Iterator[tuple]:
     """`conversation(turns, special, encode)`: a conversation as one row of ids."""
-    special, encode = CHAT.special_tokens, CHAT.encode
     n = int(torch.randint(100, ()))
     calm = [
         ("<|system|>", f"be kind {n}"),
@@ -565,8 +605,11 @@ def conversation() -> Iterator[tuple]:
         [("<|user|>", clever), ("<|user|>", "<|endoftext|>")],
         [*calm, ("<|user|>", attack), ("<|assistant|>", "héllo\n")],
         [],
+        [("<|user|>", "Hello THERE, Who Are You?")],
+        [("<|system|>", attack), ("<|assistant|>", clever)],
     ):
-        yield (turns, special, encode)
+        for chat in (CHAT, OTHER_CHAT):
+            yield (turns, chat.special_tokens, chat.encode)
 
 
 @conversation.right
@@ -623,6 +666,20 @@ conversation.mistake(HIJACKED)(
         lambda s, t, special, encode: [
             special[s],
             *encode(t, allowed_special=list(special)),
+            special[END_OF_TEXT],
+        ]
+    )
+)
+
+
+conversation.mistake(
+    "signs are read in the texts of some roles: a model repeats what it was told, and "
+    "text is text whoever says it. Allow no special token in any"
+)(
+    _each(
+        lambda s, t, special, encode: [
+            special[s],
+            *encode(t, allowed_special=[] if s == "<|user|>" else list(special)),
             special[END_OF_TEXT],
         ]
     )
@@ -720,6 +777,32 @@ conversation.mistake(
     "blanks at the ends of a text were removed: they are text too"
 )(_each(lambda s, t, sp, e: _plain(s, t.strip(), sp, e)))
 
+conversation.mistake(
+    "the texts are put into small letters: a capital is another character, and no "
+    "character may be lost"
+)(_each(lambda s, t, sp, e: _plain(s, t.lower(), sp, e)))
+
+conversation.mistake(
+    "the last id of the signs is taken for the end: which id the end has, is said by "
+    "special"
+)(_each(lambda s, t, sp, e: [sp[s], *e(t), max(sp.values())]))
+
+
+@conversation.mistake(
+    "the whole is encoded as text, and what spells a sign becomes one, whoever wrote it: "
+    "encode each text alone, and put the signs there as ids"
+)
+def spelled_signs_replaced(turns, special, encode):
+    ids = encode("".join(sign + text + END_OF_TEXT for sign, text in turns))
+    for sign, one in special.items():
+        spelling, at = encode(sign), 0
+        while at < len(ids):
+            if ids[at : at + len(spelling)] == spelling:
+                ids[at : at + len(spelling)] = [one]
+            at += 1
+    return ids
+
+
 conversation.mistake("the end comes first: it belongs behind the text")(
     _each(lambda s, t, sp, e: [sp[s], sp[END_OF_TEXT], *e(t)])
 )
@@ -730,6 +813,13 @@ conversation.mistake("the end comes first: it belongs behind the text")(
 ENTRIES = [
     *(b"ab", b"abc", b"cde", b"de", b"bcdef", b"aa", b"aaa"),
     *(b"the", b"then", b"nce", b"pqr", b"st", b"rst"),
+]
+
+
+WINDING = [  # looking one token ahead does not find the best way here
+    (b"bdbaaacca", [b"abaa", b"bd", b"aaa", b"bdb", b"acca", b"bdba"]),
+    (b"adccabdcc", [b"bdada", b"cc", b"dcc", b"cabdc", b"aa", b"bdcc"]),
+    (b"bdcaacbdc", [b"bdcaa", b"acbd", b"aacb", b"bdc", b"ddd", b"bb"]),
 ]
 
 
@@ -754,6 +844,8 @@ def fewest() -> Iterator[tuple]:
         yield (word, ENTRIES)
     yield (b"abcde", [])
     yield (b"dede", [b"dede", *ENTRIES])
+    for word, entries in WINDING:
+        yield (word, entries)
     for _ in range(3):
         yield (bytes(rng.choices(b"abcdef", k=12)), ENTRIES)
     yield (b"aab", [b"aa", b"ab", b"aab"][:: rng.choice((1, -1))])
@@ -824,6 +916,26 @@ def better_of_two(word, entries):
     return min(
         longest_from_the_left(word, entries), longest_from_the_right(word, entries)
     )
+
+
+@fewest.mistake(
+    "of the entries that fit, this takes the one behind which the next reaches furthest: "
+    "to look one token ahead is not enough, the costly rest may come later"
+)
+def looking_one_ahead(word, entries):
+    n = 0
+    while word:
+        firsts = {1, *(len(e) for e in entries if e and word.startswith(e))}
+        word = word[max(firsts, key=lambda m: (_reach(word, m, entries), m)) :]
+        n += 1
+    return n
+
+
+def _reach(word, start, entries):
+    """How far the longest entry behind `start` reaches."""
+    behind = word[start:]
+    longest = max((len(e) for e in entries if behind.startswith(e)), default=0)
+    return start + max(longest, min(1, len(behind)))
 
 
 @fewest.mistake("each byte is one token here; the entries join several")

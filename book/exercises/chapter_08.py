@@ -10,7 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from book.exercises.answers import Numbers, Weighed, briefly, has_parts, tensor_of
+from book.exercises.answers import (
+    Numbers,
+    Weighed,
+    Weights,
+    briefly,
+    has_parts,
+    tensor_of,
+)
 from book.exercises.exercise import exercise
 from book.exercises.verdict import Wrong
 from book.exercises.watch import Step
@@ -334,7 +341,7 @@ def library_logsumexp(scores):
 # --- ★ The running average is an attention ----------------------------------------
 
 
-@exercise("row t averages the positions 0 to t, and nothing else")
+@exercise("row t averages the positions 0 to t, and nothing else", Weights())
 def past_weights() -> Iterator[tuple]:
     """`past_weights(n_positions)`: the weights (T, T) of a running average."""
     yield (4,)
@@ -573,6 +580,19 @@ def minus_ten(n_positions):
     )
 
 
+@future_is_faint.mistake
+def minus_fifteen(n_positions):
+    hidden = torch.ones(n_positions, n_positions).triu(1)
+    return (-15 * hidden).softmax(-1)
+
+
+@past_weights.refused("expected 0 exactly")
+def one_faint_weight(n_positions):
+    weights = past_by_division(n_positions)
+    weights[0, -1] += 1e-7 * (n_positions > 2)
+    return weights
+
+
 # --- ★★ Which item costs five? ----------------------------------------------------
 
 
@@ -628,10 +648,10 @@ class Views(Numbers):
 
 
 def _is_clear(answers: Tensor) -> bool:
-    """One word is much larger than any other, whatever its size."""
+    """One word is ten times as large as any other, whatever its size."""
     size = answers.sort(-1).values
     return bool(
-        (size[:, -1] > 1e-3).all() and (size[:, -2] < size[:, -1] / 2).all()
+        (size[:, -1] > 1e-3).all() and (size[:, -2] < size[:, -1] / 10).all()
     )
 
 
@@ -726,15 +746,19 @@ reverse_views.mistake(ALIKE)(_views("left", "left", "left"))
 
 @reverse_views.symptom
 def two_words(answers, n_words):
-    size = answers.sort(-1).values
-    if (
-        (size[:, -2] > 0.9 * size[:, -1]) & (size[:, -3] < 0.1 * size[:, -1])
-    ).all():
+    size = answers.sort(-1).values / answers.amax(-1, keepdim=True)
+    if ((size[:, -2] > 0.1) & (size[:, -3] < 0.1)).all():
         return "the answer holds two words at once: what should a value tell?"
     return None
 
 
 two_words.mistake(_views("word", "word", "both"))
+
+
+@two_words.mistake
+def a_little_of_the_price(n_words):
+    word, _, left = views_of_blocks(n_words)
+    return word, word, left + 0.2 * word
 
 
 @reverse_views.symptom
@@ -1135,6 +1159,16 @@ def weighted_twice(weights, upstream):
 )
 def softmax_again(weights, upstream):
     return gradient(weights.softmax(-1), upstream)
+
+
+@scores_gradient.mistake(
+    "right for a floating-point upstream; for a whole one the gradient is rounded: the "
+    "answer is written into a tensor of the type of upstream"
+)
+def gradient_into_integers(weights, upstream):
+    out = torch.empty_like(upstream)
+    out.copy_(gradient(weights, upstream))
+    return out
 
 
 ONE_SUM = "one sum for all questions; it must run over the keys of each"

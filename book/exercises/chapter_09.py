@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from book.exercises.answers import Mask, Pairs, Values
+from book.exercises.answers import Mask, Pairs, Values, Weights
 from book.exercises.exercise import Exercise, exercise
 from llm.attention import attention, attention_weights
 
@@ -991,7 +991,7 @@ cached_mask.refused("the shape (7, 2), expected (2, 7)")(
 # --- ★★ Strike out, then divide again ---------------------------------------------
 
 
-@exercise("struck out, and each row sums to one again")
+@exercise("struck out, and each row sums to one again", Weights())
 def divided() -> Iterator[tuple]:
     """`divided(scores)`: scores (..., T, T) to weights (..., T, T)."""
     yield (torch.randn(5, 5),)
@@ -1222,6 +1222,9 @@ def leaks() -> Iterator[tuple]:
     yield tiny.moving(int(torch.randint(v, ()))), mixed, v
     balanced = Toy("a leak in two logits, whose sum stays", v, [(0, 1), (2, 5)])
     yield balanced.moving(4, balance=9), mixed.flip(0), v
+    for size in (2e-5, 2e-6):
+        faint = Toy("a faint leak, in one logit of forty", 40, [(1, 4)], size)
+        yield faint.moving(int(torch.randint(40, ()))), torch.arange(3, 9), 40
     noise = Toy("a causal model with rounding", v, [(0, 4), (1, 2)], size=4e-8)
     yield noise.moving(3), mixed, v
     yield Toy("a model of two tokens", 2, [(0, 2)]), torch.tensor([0, 1, 1]), 2
@@ -1254,7 +1257,7 @@ def all_changes_in_one_batch(model, ids, vocab_size):
     changed = ids.repeat(n + 1, 1)
     changed[range(1, n + 1), range(n)] = (ids + 1) % vocab_size
     logits = model(changed)
-    moved = (logits[1:] - logits[0]).norm(dim=-1) > 1e-5
+    moved = (logits[1:] - logits[0]).norm(dim=-1) > 1e-6
     return {(t, at) for at in range(n) for t in range(at) if moved[at, t]}
 
 
@@ -1460,6 +1463,20 @@ def a_thousandth_is_rounding(model, ids, vocab_size):
 @leaks.mistake(SMALL)
 def a_hundredth_is_rounding(model, ids, vocab_size):
     return _growth(model, ids, vocab_size, 1e-2)
+
+
+@leaks.mistake(
+    "this compares the mean difference of the logits; a leak in one of them is a leak: "
+    "take the largest absolute difference"
+)
+def mean_difference(model, ids, vocab_size):
+    found = _found(model, ids, vocab_size, over=lambda x: x.mean(-1))
+    return {(look, at) for look, at in found if look < at}
+
+
+@leaks.mistake(SMALL)
+def a_hundred_thousandth_is_rounding(model, ids, vocab_size):
+    return _growth(model, ids, vocab_size, 1e-5)
 
 
 @leaks.mistake(

@@ -34,6 +34,7 @@ every right answer, in each form it can take, a pass.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -331,15 +332,38 @@ class Exercise:
     def _where(self, inputs: Sequence[Any]) -> str:
         """For which inputs, as far as they can be said in a few words."""
         said = [
-            f"{name} = {x:.4g}" if isinstance(x, float) else f"{name} = {x}"
+            f"{name} = {value}"
             for name, x in zip(self._parameters(), inputs, strict=False)
-            if len(str(x)) <= 60 and "\n" not in str(x)
+            if len(value := _in_words(x)) <= 60 and value and "\n" not in value
         ]
         return f" (for {', '.join(said)})" if said else ""
 
 
 def function_name(function: Function) -> str:
     return getattr(function, "__name__", "your function")
+
+
+def without_addresses(text: str) -> str:
+    """Objects and functions in a text by their names, not by where they lie in memory.
+
+    >>> without_addresses("<bound method A.f of <m.A object at 0x7f>>")
+    'A.f'
+    >>> without_addresses("<m.A object at 0x7f>, <function f at 0x8f>")
+    'a A, f'
+    """
+    text = re.sub(r"<[\w.<>]*?(\w+) object at 0x\w+>", r"a \1", text)
+    return re.sub(
+        r"<(?:bound method|function|built-in method) (\S+) (?:of [^<>]*|at 0x\w+)>",
+        r"\1",
+        text,
+    )
+
+
+def _in_words(x: Any) -> str:
+    """An input as it is named in a message; nothing for a function."""
+    if inspect.isroutine(x):
+        return ""
+    return f"{x:.4g}" if isinstance(x, float) else without_addresses(str(x))
 
 
 def copied(x: Any) -> Any:
@@ -372,7 +396,8 @@ def _keep_the_rules(answers: Iterable[Outcome]) -> None:
 def _about_error(error: Exception) -> str:
     remedies = [r for words, r in REMEDIES.items() if words in str(error)]
     lines = str(error).splitlines() or [""]
-    said = f"stopped with {type(error).__name__}: {lines[0][:300]}"
+    words = without_addresses(lines[0])[:300]
+    said = f"stopped with {type(error).__name__}: {words}"
     return "; ".join([said, *remedies])
 
 

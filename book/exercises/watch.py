@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import torch
@@ -26,8 +27,8 @@ SOFTMAXES = (
 class Rule:
     """What the text forbids: `broken(step, *inputs)` is true of such a step.
 
-    calls: is it about calls of functions that Python itself brings, such as
-    `bytes.decode`? Else it is about operations of PyTorch.
+    calls: is it about calls of functions, such as `bytes.decode`, which Python itself
+    brings? Else it is about operations of PyTorch.
     """
 
     hint: str
@@ -42,10 +43,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Step:
-    """One operation of PyTorch, or call of Python: its name, and what it returned."""
+    """One operation of PyTorch, or call of a function: its name, and what it returned.
+
+    Of a function that is written in Python, `code` says what names and constants it has:
+    the interpreter reports no call of a type, such as `str(data, "utf-8")`.
+    """
 
     name: str
-    result: Any
+    result: Any = None
+    code: CodeType | None = None
 
     @property
     def size(self) -> int:
@@ -100,6 +106,8 @@ class Watch(TorchDispatchMode):
         super().__exit__(*error)
 
     def hear(self, frame: Any, event: str, called: Any) -> None:
-        """What the interpreter reports: a built-in function is about to be called."""
+        """What the interpreter reports: a function is about to be called."""
         if event == "c_call":
-            self.look_at(Step(getattr(called, "__name__", ""), None), calls=True)
+            self.look_at(Step(getattr(called, "__name__", "")), calls=True)
+        elif event == "call":
+            self.look_at(Step(frame.f_code.co_name, code=frame.f_code), calls=True)

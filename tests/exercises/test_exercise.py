@@ -3,7 +3,15 @@
 import torch
 
 from book.exercises import exercise
-from book.exercises.answers import Mask, Numbers, Pairs, Rows, Values, distinct
+from book.exercises.answers import (
+    Mask,
+    Numbers,
+    Pairs,
+    Rows,
+    Values,
+    Weights,
+    distinct,
+)
 from book.exercises.verdict import Verdict
 
 
@@ -106,6 +114,39 @@ def test_whole_numbers_where_others_are_expected_are_named():
 def test_numbers_of_few_digits_are_named():
     message = doubling()(lambda x: 2 * x.half()).message
     assert "<lambda> returns numbers of few digits (torch.float16)" in message
+
+
+def test_a_hidden_weight_is_zero_exactly():
+    @exercise("hidden", Weights())
+    def hide():
+        yield (torch.tensor([1.0, 2.0]),)
+
+    hide.right(lambda x: torch.tensor([1.0, 0.0]))
+    assert hide(lambda x: [1, 0])
+    assert hide(lambda x: [1, 1e-7]).message.startswith(
+        "at position 1 the weight is 1e-07, expected 0 exactly"
+    )
+    assert "your answer is 0.5, expected 1" in hide(lambda x: [0.5, 0]).message
+    assert "the shape (1,), expected (2,)" in hide(lambda x: [1]).message
+
+
+def test_objects_are_said_by_their_names_and_functions_not_at_all():
+    class Tool:
+        def use(self): ...
+
+    @exercise("used")
+    def used():
+        tool = Tool()
+        yield (tool, tool.use, [tool])
+
+    used.right(lambda tool, use, tools: 1)
+    said = "(for tool = a Tool, tools = [a Tool])"
+    assert used(lambda *inputs: 2).message.endswith(f"expected 1 {said}")
+
+    def fails(tool, use, tools):
+        raise KeyError(tool)
+
+    assert used(fails).message == f"fails stopped with KeyError: a Tool {said}"
 
 
 def test_writing_into_whole_numbers_has_its_remedy():
