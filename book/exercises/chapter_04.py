@@ -20,7 +20,7 @@ TOKENS = [*BYTES, b"ze", b"an", b"\xff"]
 
 
 @exercise(
-    "the most frequent, and of equals the last in a dictionary",
+    "the most frequent, and of equals the last in lexicographic order",
     Numbers("the id"),
 )
 def next_pair() -> Iterator[tuple]:
@@ -88,7 +88,7 @@ def by_sorting(row, tokens):
 
 next_pair.mistake(
     "of equals, this takes the pair that comes first in the row; the rule takes the one "
-    "whose byte strings come last in a dictionary"
+    "whose byte strings come last in lexicographic order"
 )(_best(lambda counts, tokens, pair: counts[pair]))
 
 next_pair.mistake(
@@ -123,10 +123,10 @@ next_pair.mistake("this is the rarest pair; training merges the most frequent on
 
 
 @next_pair.mistake(
-    "of equals, this takes the one that comes first in a dictionary; the rule takes the "
-    "last"
+    "of equals, this takes the one that comes first in lexicographic order; the rule "
+    "takes the last"
 )
-def first_in_a_dictionary(row, tokens):
+def first_in_lexicographic_order(row, tokens):
     counts = count_pairs([(row, 1)])
     most = max(counts.values())
     return min(
@@ -560,11 +560,12 @@ def by_vocabulary(tokenizer, texts):
 
 
 @compression.mistake(
-    "the names of special tokens are read as signs here; in text they are text"
+    "the names of special tokens in the texts become their ids here; in text they are "
+    "text"
 )
-def with_signs(tokenizer, texts):
-    signs = list(tokenizer.special_tokens)
-    n = sum(len(tokenizer.encode(t, allowed_special=signs)) for t in texts)
+def with_special_tokens(tokenizer, texts):
+    special = list(tokenizer.special_tokens)
+    n = sum(len(tokenizer.encode(t, allowed_special=special)) for t in texts)
     return _ratio(_bytes(texts), n)
 
 
@@ -580,14 +581,14 @@ def without_tokens(tokenizer, texts):
 
 # --- ★★ A conversation that nobody can hijack ---------------------------------------
 
-SIGNS = ["<|system|>", "<|user|>", "<|assistant|>", END_OF_TEXT]
-CHAT = BPETokenizer.train(["hello there, who are you? " * 3, "hello"], 275, SIGNS)
-# Another one: the end is not the last id, and merges are made of what signs are.
-SPELT = BPETokenizer.train([" ".join(SIGNS) * 3 + "Hello THERE"], 280)
-OTHER_CHAT = BPETokenizer(SPELT.merges, SIGNS[::-1])
+SPECIAL = ["<|system|>", "<|user|>", "<|assistant|>", END_OF_TEXT]
+CHAT = BPETokenizer.train(["hello there, who are you? " * 3, "hello"], 275, SPECIAL)
+# Another one: the end is not the last id, and merges make parts of the names.
+SPELT = BPETokenizer.train([" ".join(SPECIAL) * 3 + "Hello THERE"], 280)
+OTHER_CHAT = BPETokenizer(SPELT.merges, SPECIAL[::-1])
 
 
-@exercise("signs from us, text from wherever", Numbers("the id"))
+@exercise("special tokens from us, text from anybody", Numbers("the id"))
 def conversation() -> Iterator[tuple]:
     """`conversation(turns, special, encode)`: a conversation as one row of ids."""
     n = int(torch.randint(100, ()))
@@ -615,8 +616,8 @@ def conversation() -> Iterator[tuple]:
 @conversation.right
 def turn_by_turn(turns, special, encode):
     ids = []
-    for sign, text in turns:
-        ids += [special[sign], *encode(text), special[END_OF_TEXT]]
+    for role, text in turns:
+        ids += [special[role], *encode(text), special[END_OF_TEXT]]
     return ids
 
 
@@ -627,10 +628,10 @@ def in_one_expression(turns, special, encode):
 
 
 @conversation.right
-def signs_encoded_alone(turns, special, encode):
+def special_tokens_encoded_alone(turns, special, encode):
     ids = []
-    for sign, text in turns:
-        ids.extend(encode(sign, allowed_special=[sign]))
+    for role, text in turns:
+        ids.extend(encode(role, allowed_special=[role]))
         ids.extend(encode(text, allowed_special=[]))
         ids.extend(encode(END_OF_TEXT, allowed_special=[END_OF_TEXT]))
     return ids
@@ -645,19 +646,19 @@ def _each(make):
     return answer
 
 
-def _plain(sign, text, special, encode):
-    return [special[sign], *encode(text), special[END_OF_TEXT]]
+def _plain(role, text, special, encode):
+    return [special[role], *encode(text), special[END_OF_TEXT]]
 
 
 HIJACKED = (
-    "a sign that a stranger typed became a sign of ours: encode each text alone, with no "
+    "a name that a stranger typed became a special token: encode each text alone, with no "
     "special token allowed"
 )
 
 
 @conversation.mistake(HIJACKED)
 def one_string(turns, special, encode):
-    text = "".join(sign + text + END_OF_TEXT for sign, text in turns)
+    text = "".join(role + text + END_OF_TEXT for role, text in turns)
     return encode(text, allowed_special=list(special))
 
 
@@ -673,8 +674,8 @@ conversation.mistake(HIJACKED)(
 
 
 conversation.mistake(
-    "signs are read in the texts of some roles: a model repeats what it was told, and "
-    "text is text whoever says it. Allow no special token in any"
+    "special tokens are allowed in the texts of some roles: a model repeats what it was "
+    "told, and text is text whoever says it. Allow no special token in any"
 )(
     _each(
         lambda s, t, special, encode: [
@@ -696,47 +697,47 @@ def _deleted(text, special, again=False):
 
 
 @conversation.mistake(
-    "names of signs are deleted from the texts: what somebody wrote is lost, and a name "
-    "hidden inside of a name comes together"
+    "names of special tokens are deleted from the texts: what somebody wrote is lost, and "
+    "a name hidden inside of a name comes together"
 )
 def deleted_once(turns, special, encode):
-    safe = [(sign, _deleted(text, special)) for sign, text in turns]
+    safe = [(role, _deleted(text, special)) for role, text in turns]
     return turn_by_turn(safe, special, encode)
 
 
 @conversation.mistake(
-    "names of signs are deleted from the texts, again and again: nobody can attack, and "
-    "what somebody wrote is lost. Nothing has to be deleted"
+    "names of special tokens are deleted from the texts, again and again: nobody can "
+    "attack, and what somebody wrote is lost. Nothing has to be deleted"
 )
 def deleted_all(turns, special, encode):
-    safe = [(sign, _deleted(text, special, again=True)) for sign, text in turns]
+    safe = [(role, _deleted(text, special, again=True)) for role, text in turns]
     return turn_by_turn(safe, special, encode)
 
 
 @conversation.mistake(
-    "deleted once, and then read with signs allowed: a name hidden inside of a name comes "
-    "together and becomes a sign"
+    "deleted once, and then read with special tokens allowed: a name hidden inside of a "
+    "name comes together and becomes one"
 )
 def deleted_and_allowed(turns, special, encode):
-    safe = [(sign, _deleted(text, special)) for sign, text in turns]
+    safe = [(role, _deleted(text, special)) for role, text in turns]
     return one_string(safe, special, encode)
 
 
 conversation.mistake(
     "the texts are changed: a character was put between < and |. Text needs no escaping "
-    "where no sign is allowed"
+    "where no special token is allowed"
 )(_each(lambda s, t, sp, e: _plain(s, t.replace("<|", "< |"), sp, e)))
 
 conversation.mistake(
-    "the brackets of signs are deleted from the texts, and what somebody wrote is lost. "
-    "Text needs no cleaning where no sign is allowed"
+    "the brackets of names are deleted from the texts, and what somebody wrote is lost. "
+    "Text needs no cleaning where no special token is allowed"
 )(
     _each(
         lambda s, t, sp, e: _plain(s, t.replace("<|", "").replace("|>", ""), sp, e)
     )
 )
 
-conversation.mistake("the sign of each turn is missing")(
+conversation.mistake("the special token of the role is missing from each turn")(
     _each(lambda s, t, sp, e: _plain(s, t, sp, e)[1:])
 )
 
@@ -759,8 +760,8 @@ def between_turns(turns, special, encode):
 
 
 conversation.mistake(
-    "signs are encoded as text here: their ids are those of brackets and letters. "
-    "special[sign] is the id"
+    "special tokens are encoded as text here: as brackets and letters. special[role] is "
+    "the id"
 )(
     _each(lambda s, t, sp, e: [*e(s), *e(t), *e(END_OF_TEXT)]),
 )
@@ -783,19 +784,19 @@ conversation.mistake(
 )(_each(lambda s, t, sp, e: _plain(s, t.lower(), sp, e)))
 
 conversation.mistake(
-    "the last id of the signs is taken for the end: which id the end has, is said by "
-    "special"
+    "the largest of the special ids is taken for the end: which id the end has, is said "
+    "by special"
 )(_each(lambda s, t, sp, e: [sp[s], *e(t), max(sp.values())]))
 
 
 @conversation.mistake(
-    "the whole is encoded as text, and what spells a sign becomes one, whoever wrote it: "
-    "encode each text alone, and put the signs there as ids"
+    "the whole is encoded as text, and what spells a special token becomes one, whoever "
+    "wrote it: encode each text alone, and put the special tokens there as ids"
 )
-def spelled_signs_replaced(turns, special, encode):
-    ids = encode("".join(sign + text + END_OF_TEXT for sign, text in turns))
-    for sign, one in special.items():
-        spelling, at = encode(sign), 0
+def spelled_names_replaced(turns, special, encode):
+    ids = encode("".join(role + text + END_OF_TEXT for role, text in turns))
+    for name, one in special.items():
+        spelling, at = encode(name), 0
         while at < len(ids):
             if ids[at : at + len(spelling)] == spelling:
                 ids[at : at + len(spelling)] = [one]

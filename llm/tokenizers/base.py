@@ -76,7 +76,7 @@ class Tokenizer(ABC):
 
         allowed_special: the special tokens that text may produce. The name of any
             other in `text` is text like all else, so that what a stranger typed
-            cannot pose as a sign of ours.
+            cannot pose as a special token.
         Raises `ValueError` for a name that is no special token, and for text that
         the vocabulary cannot spell.
         """
@@ -128,7 +128,7 @@ class Tokenizer(ABC):
     def spelling(self, id: int) -> bytes | None:
         """The bytes of text that `id` stands for: UTF-8, or a part of it.
 
-        A special token is a sign of ours, not text: b"". The id of `<|unknown|>` may
+        A special token stands for no text: b"". The id of `<|unknown|>` may
         stand for any text: None, so that nobody takes its name for what was there.
         Raises `ValueError` for an id that is not in the vocabulary.
         """

@@ -82,7 +82,7 @@ class CorpusRow:
 
 
 class PairQueue:
-    """Hands out the most frequent pair; of equals, the last in a dictionary.
+    """Hands out the most frequent pair; of equals, the last in lexicographic order.
 
     A heap in which an entry may be out of date. Counts only fall, so an entry is
     never too far down; one that reaches the top with an old count goes back in

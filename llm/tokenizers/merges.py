@@ -54,7 +54,7 @@ def train_by_rescanning(
     """Learn `n_merges` merges, counting all pairs afresh before each.
 
     The most frequent pair is merged; of equals, the one whose two byte strings
-    come last in the order of a dictionary.
+    come last in lexicographic order.
 
     pretoken_counts: how often each pre-token occurs. Returns the merges in the
     order they were learnt, fewer if no pair is left.

@@ -50,9 +50,9 @@ _WHITE_SPACE = regex.compile(r"\s")
 def find_pretokens(text: str) -> Iterator[regex.Match]:
     """Where GPT-2 cuts `text`; the pieces in a row are the text again.
 
-    A piece is a run of letters, of numbers or of other signs, each with the one
-    space before it; or the end of a contraction; or a run of white space, but for
-    the one space that the next piece takes.
+    A piece is a run of letters, of numbers or of other characters, each with the
+    one space before it; or the end of a contraction; or a run of white space, but
+    for the one space that the next piece takes.
 
     **Source:** Radford et al. 2019, in `encoder.py`.
     """

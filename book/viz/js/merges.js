@@ -35,7 +35,7 @@ function rowsOf(text, cut) {
 }
 
 // The pairs of all rows, [left, right, count], the one to be merged first in front: the most
-// frequent, and of equals the one whose two byte strings come last in a dictionary.
+// frequent, and of equals the one whose two byte strings come last in lexicographic order.
 function ranked(rows) {
   const pairs = new Map();
   for (const { tokens, times } of rows) {
@@ -154,7 +154,7 @@ function render({ model, el }) {
     const n = Math.min(+done.value, stages.length - 1), { rows, pairs } = stages[n], [next] = pairs;
     const ties = next ? pairs.filter((pair) => pair[2] === next[2]).length : 0;
     rowsBox.replaceChildren(...rows.map(({ tokens, times }) => boxes(tokens, times, next)));
-    const tie = ties > 1 ? ` Of ${ties} pairs with this count it is the last in a dictionary.` : "";
+    const tie = ties > 1 ? ` Of ${ties} pairs with this count it is the last in lexicographic order.` : "";
     said.textContent = `${total(stages[0].rows)} bytes, ${total(rows)} tokens. ` +
       (next ? `Next, merge ${n + 1}: ${named(next)}, which stands here ${next[2]} time${next[2] > 1 ? "s" : ""}.${tie}` : "No pair is left.");
     const learned = stages.slice(0, n).map(({ pairs: [pair] }, i) => [i + 1, named(pair), pair[2]]);
