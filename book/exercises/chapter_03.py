@@ -306,6 +306,11 @@ def last_one_lost(data):
     calls=True,
 )
 def decoder_of_python(step: Step, data: list[int]) -> bool:
+    return _decodes(step)
+
+
+def _decodes(step: Step) -> bool:
+    """Does Python's own decoder act in this step?"""
     if step.code:
         return _names_a_decoder(step.code)
     return step.name in ("decode", "utf_8_decode")
@@ -777,17 +782,31 @@ def by_all_rules(data):
 
 
 @is_utf8.right
-def by_strict_decoding(data):
+def by_there_and_back(data):
+    """What a decoder that trusts its input makes of it must encode to the same."""
     try:
-        bytes(data).decode()
-    except UnicodeDecodeError:
+        return _decoded(data).encode() == bytes(data)
+    except UnicodeEncodeError:  # half a pair of UTF-16
         return False
-    return True
 
 
 @is_utf8.right
-def by_there_and_back(data):
-    return bytes(data).decode(errors="ignore").encode() == bytes(data)
+def by_what_may_follow(data):
+    """Only the first of the following bytes has narrower limits than 80 to BF."""
+    limits = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF)}
+    limits[0xF4] = (0x80, 0x8F)
+    wanted, low, high = 0, 0x80, 0xBF
+    for byte in data:
+        if wanted:
+            if not low <= byte <= high:
+                return False
+            wanted, low, high = wanted - 1, 0x80, 0xBF
+        elif byte >= 0x80:
+            if not 0xC2 <= byte <= 0xF4:
+                return False
+            wanted = _wanted(byte) - 1
+            low, high = limits.get(byte, (0x80, 0xBF))
+    return not wanted
 
 
 @is_utf8.mistake(
@@ -852,6 +871,37 @@ def not_the_empty(data):
 )
 def no_four_bytes(data):
     return _valid(data) and not any(byte >= 0xF0 for byte in data)
+
+
+@is_utf8.forbids(
+    "Python's own decoder knows the answer: write the rules, and use it to test yours, "
+    "not in place of it",
+    calls=True,
+)
+def asking_the_decoder(step: Step, data: list[int]) -> bool:
+    return _decodes(step)
+
+
+@asking_the_decoder.mistake
+def by_strict_decoding(data):
+    try:
+        bytes(data).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@asking_the_decoder.mistake
+def by_ignoring_errors(data):
+    return bytes(data).decode(errors="ignore").encode() == bytes(data)
+
+
+@asking_the_decoder.mistake
+def by_making_a_string(data):
+    try:
+        return bool(str(bytes(data), "utf-8")) or not data
+    except ValueError:
+        return False
 
 
 @is_utf8.mistake("upside down: this says True where the bytes are not valid")
