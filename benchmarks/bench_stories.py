@@ -1,7 +1,7 @@
 """How fast stories are written and scored, and how far n-grams stay from their floor.
 
 python benchmarks/bench_stories.py             speed, length, surprise
-python benchmarks/bench_stories.py --entropy   the entropy in closed form (two minutes)
+python benchmarks/bench_stories.py --entropy   the entropy in closed form (half a minute)
 python benchmarks/bench_stories.py --ngrams    held-out loss of character n-grams
 """
 

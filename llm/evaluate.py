@@ -238,7 +238,7 @@ def grammatical_share(text: str) -> float:
     cannot stand there, its end counted as a letter; 1 if all of it is.
 
     >>> grammatical_share("It was a dark and stormy night.")
-    0.34375
+    0.28125
     """
     try:
         parse(text)

@@ -249,7 +249,7 @@ def test_a_continuation_has_so_many_tokens_and_belongs_to_its_seed(made):
     table, _, transformer, tokenizer = made
     for model in (table, transformer):
         write = lambda seed, n=12, m=model: beginning.continue_text(
-            m, tokenizer, "Late one", 1.5, n, seed
+            m, tokenizer, "One sunny", 1.5, n, seed
         )
         assert write(1) == write(1) != write(2)
         assert write(1, 5) in write(1) and write(1, 5) != write(1)

@@ -29,6 +29,8 @@ from llm.corpora.stories.story import WHOLE
 from llm.corpora.stories.world import PERSONS, is_girl, replay
 from tests.house.notebooks import ROOT
 
+WEATHERS = ("sun", "cloud", "wind", "snow")
+
 
 @pytest.fixture(scope="module")
 def many():
@@ -189,6 +191,92 @@ def test_a_pronoun_has_one_person_it_can_mean(many):
     assert min(seen.values()) > 1000
 
 
+# --- What a teacher would stumble over ---------------------------------------------
+
+
+def quotes(text):
+    return re.findall(r'"([^"]*)"', text)
+
+
+def test_what_is_asked_ends_in_a_question_mark(many):
+    asks = (
+        r"(May|Could|Can|Will|Would|Is|Isn't|Why|Whose|Who|What|Where|How|Have)\b"
+    )
+    asked = 0
+    for s in many:
+        for quote in quotes(s.text):
+            for sentence in re.findall(r"[^.!?]+[.!?,]?", quote):
+                if re.match(asks, sentence.strip()):
+                    exclaims = re.match(
+                        r"(What a|What luck|What fun|How (kind|lovely|lucky))",
+                        sentence.strip(),
+                    )
+                    assert exclaims or sentence.endswith("?"), s.text
+                    asked += not exclaims
+    assert asked > 1000
+
+
+def test_a_tag_says_who_speaks_and_not_how(many):
+    for s in many:
+        tags = re.findall(
+            r'[,.!?]" (said|asked|cried|called|thought) (.*?)[,.]', s.text
+        )
+        assert not [tag for _, tag in tags if re.search(r" \w+ly$", tag)], s.text
+
+
+def test_what_is_done_fits_the_season(many):
+    """Nobody builds a snowman in June, nor a sandcastle in January."""
+    snowy = r"snow|snowman|snowball|snowplough|sledge|polar bears"
+    sunny = r"sandcastle|paddle|butterflies|flowers|lambs|daisies|dragonflies"
+    seen = Counter()
+    for s in many:
+        errand = re.search(r" to (?!the )[a-z].*?\. ", s.text)[0]
+        winter = re.search(r"\bin (December|January|February)\b", s.text)
+        if re.search(rf"\b({snowy})\b", errand):
+            assert winter, s.text
+            seen["snow"] += 1
+        if re.search(rf"\b({sunny})\b", errand):
+            assert not winter, s.text
+            seen["sun"] += 1
+    assert min(seen.values()) > 50
+
+
+def test_a_promise_is_kept_at_the_hour_and_the_door_that_were_named(many):
+    kept = [s for s in many if s.plot == "promise" and s.mood == "proud"]
+    for s in kept:
+        hour = re.search(r"[,] until ([a-z ']+)\.", s.text)[1]
+        assert f" by {hour}. " in s.text
+        home = re.search(r"from (\d+ \w+ \w+)", s.text)[1]
+        assert s.text.count(home) == 2
+        noon = re.search(r"lunch|eleven|twelve|to one", hour)
+        assert bool(noon) == (" morning in " in s.text), s.text
+    assert len(kept) > 100
+
+
+def test_an_animal_that_was_refused_gets_amends(many):
+    refused = [s for s in many if s.plot == "journey" and s.mood == "sorry"]
+    for s in refused:
+        amends = s.text.split(" thought, and ")[1]
+        lost = "I've lost my way" in s.text
+        assert re.match(
+            "on the way home brought it to" if lost else "on the way home gave it",
+            amends,
+        )
+    assert len(refused) > 80
+
+
+def test_stories_end_in_many_ways(many):
+    ends = Counter()
+    for s in many:
+        last = re.split(r'(?<=[.!?])"? (?=[A-Z"])', s.text)[-1]
+        ends[" ".join(last.split()[:2])] += 1
+        assert "after all" not in last
+    assert max(ends.values()) < 0.25 * len(many)
+    assert sum(n for end, n in ends.items() if end.startswith("For ")) < 0.1 * len(
+        many
+    )
+
+
 def test_what_cannot_happen_is_refused():
     with pytest.raises(WorldError, match="Tom does not hold the kite"):
         replay(["have Mia|kite", "give Tom|Mia|kite"])
@@ -304,7 +392,9 @@ def values_of(made):
                         {}, name, kind_there, entity
                     ).items():
                         values.setdefault(key, set()).add(text)
-                        if kind_there in PERSONS and key.startswith(name):
+                        if kind_there.split()[0] in PERSONS and key.startswith(
+                            name
+                        ):
                             his = key.lower().endswith("his")
                             own = "the" if key.endswith("own") else entity
                             values[key].add(f"{entity}'s" if his else own)
@@ -322,7 +412,9 @@ def kinds_of(kind):
     """The kinds that a draw may name, whatever is remembered."""
     if "{place}" in kind:
         return [kind.replace("{place}", place) for place in WHOLE.places]
-    return ["girl", "boy"] if "{" in kind else [kind]
+    if "{weather}" in kind:
+        return [f"place {weather}" for weather in WEATHERS]
+    return ["friend girl", "friend boy"] if "{" in kind else [kind]
 
 
 def symbols_in(rule):

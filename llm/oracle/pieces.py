@@ -29,8 +29,8 @@ def next_pieces(cursor: Cursor, before: str, cut: Cut) -> dict[str, float]:
     probs: dict[str, float] = defaultdict(float)
     made, end = cursor.grammar, cursor.end
     waiting = [
-        (option.probability, text[len(cursor.typed) :], option, memory)
-        for option, memory, text in cursor.open()
+        (option.probability, text[len(cursor.typed) :], option, cursor.memory)
+        for option, text in cursor.open()
     ]
     while waiting:
         probability, text, option, memory = waiting.pop()
@@ -40,10 +40,13 @@ def next_pieces(cursor: Cursor, before: str, cut: Cut) -> dict[str, float]:
             probs[piece] += probability
         if piece is not None or first not in (None, before):
             continue
-        point, memory = (option.next, memory) if option.next else (made.start, {})
+        if option.next is None:
+            point, memory = made.start, {}
+        else:
+            point, memory = option.next, made.after(option, memory)
         for new in made.fork_at(point, memory).options:
-            after, more = write(made, new, memory, end)
-            waiting.append((probability * new.probability, text + more, new, after))
+            more = text + write(made, new, memory, end)
+            waiting.append((probability * new.probability, more, new, memory))
     return normalised(probs)
 
 
@@ -65,11 +68,11 @@ def cutter(tokenizer: Tokenizer, end: str) -> Cut:
             f"the oracle does not know where a {name} cuts text: it knows "
             + ", ".join(kind.__name__ for kind in cutters)
         )
-    return lru_cache(maxsize=1 << 16)(
-        lambda text: _first_piece(text, cutters[type(tokenizer)], end)
-    )
+    first = cutters[type(tokenizer)]
+    return lambda text: _first_piece(text, first, end)
 
 
+@lru_cache(maxsize=1 << 16)
 def _first_piece(text: str, first: Callable[[str, bool], str | None], end: str):
     if end == BLANK_LINE:
         return first(text, False)

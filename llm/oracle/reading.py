@@ -57,18 +57,20 @@ class Cursor:
     def fork(self) -> Fork:
         return self.grammar.fork_at(self.point, self.memory)
 
-    def open(self) -> Iterator[tuple[Option, Memory, str]]:
-        """The options that go on as typed, each with its memory and its text."""
+    def open(self) -> Iterator[tuple[Option, str]]:
+        """The options that go on as typed, each with its text."""
         for option in self.fork.options:
-            memory, text = write(self.grammar, option, self.memory, self.end)
+            if option.plain_head and not _agree(option.head, self.typed):
+                continue
+            text = write(self.grammar, option, self.memory, self.end)
             if text.startswith(self.typed):
-                yield option, memory, text
+                yield option, text
 
     def mass(self) -> float:
         """The probability of what is typed, given the fork."""
         if not self.typed:
             return 1.0
-        return sum(option.probability for option, _, _ in self.open())
+        return sum(option.probability for option, _ in self.open())
 
     def read(self, text: str, taken: list[Option] | None = None) -> Cursor:
         """Where a text leads from here. Raises `ParseError` if it leads nowhere.
@@ -99,19 +101,27 @@ class Cursor:
     def next_char(self) -> dict[str, float]:
         """The probability of each character that can follow."""
         probs: dict[str, float] = defaultdict(float)
-        for option, _, text in self.open():
+        for option, text in self.open():
             probs[text[len(self.typed)]] += option.probability
         return normalised(probs)
 
 
-def write(
-    made: Grammar, option: Option, memory: Memory, end: str
-) -> tuple[Memory, str]:
-    """The memory after an option, and its text, with the end mark at the end."""
-    if option.remembers:
+def write(made: Grammar, option: Option, memory: Memory, end: str) -> str:
+    """The text of an option that is taken with a memory, and at the end the mark."""
+    if option.varies and option.remembers:
         memory = made.after(option, memory)
-    text = option.template % memory if option.varies else option.template
-    return memory, text if option.next else text + end
+    return _written(option, memory, end)
+
+
+def _written(option: Option, after: Memory, end: str) -> str:
+    """The same, where it is known what is remembered after the option."""
+    text = option.template % after if option.varies else option.template
+    return text if option.next else text + end
+
+
+def _agree(a: str, b: str) -> bool:
+    """Does one of two texts go on with the other?"""
+    return a.startswith(b) or b.startswith(a)
 
 
 def _match(
@@ -122,7 +132,8 @@ def _match(
         for option in fork.by_letter.get(letter, ()):
             if option.plain_head and not text.startswith(option.head, at):
                 continue
-            after, written = write(made, option, memory, end)
+            after = made.after(option, memory) if option.remembers else memory
+            written = _written(option, after, end)
             if text.startswith(written, at):
                 return option, after, at + len(written)
     return None
@@ -131,7 +142,7 @@ def _match(
 def _refuse(cursor: Cursor, text: str, at: int) -> None:
     """Raise a `ParseError` for the first letter that no option has."""
     options = [
-        write(cursor.grammar, option, cursor.memory, cursor.end)[1]
+        write(cursor.grammar, option, cursor.memory, cursor.end)
         for option in cursor.fork.options
     ]
     typed = ""

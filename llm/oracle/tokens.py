@@ -59,8 +59,8 @@ class Oracle:
 
     >>> from llm.corpora.stories import story
     >>> tokenizer = CharacterTokenizer.train([story(0, i) for i in range(99)])
-    >>> Oracle(tokenizer)(torch.tensor([tokenizer.encode("Early one")])).shape
-    torch.Size([1, 9, 60])
+    >>> Oracle(tokenizer)(torch.tensor([tokenizer.encode("One sunny")])).shape
+    torch.Size([1, 9, 70])
     """
 
     training = False

@@ -331,9 +331,10 @@ class Grammar:
 
     def after(self, option: Option, memory: Memory) -> Memory:
         """What is remembered once an option has been taken."""
+        new = {**memory}
         for deed in option.deeds:
-            memory = {**memory, **self._news(memory, deed)}
-        return memory
+            new.update(self._news(new, deed))
+        return new
 
     def _news(self, memory: Memory, deed: tuple | str) -> Memory:
         """What a deed adds to the memory, or puts in the place of what was there."""
@@ -344,6 +345,8 @@ class Grammar:
 
     def _fill(self, text: str, memory: Memory, reads: list[str]) -> str:
         """Replace the {marks} of a name by what is remembered."""
+        if "{" not in text:
+            return text
         names = re.findall(r"{([^{}]*)}", text)
         reads += names
         for name in names:

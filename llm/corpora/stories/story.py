@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,10 +15,9 @@ from llm.corpora.stories.grammar import (
     Memory,
     Option,
     Pick,
-    Symbols,
     parse_rules,
 )
-from llm.corpora.stories.world import State, World, errand_rules, replay
+from llm.corpora.stories.world import State, World, errand_rules, replay, use_rules
 
 WHOLE = World()
 
@@ -102,56 +100,19 @@ def _source(name: str) -> str:
 @lru_cache(maxsize=32)
 def _grammar(world: World) -> Grammar:
     marks = Marks()
-    source = "\n".join([_source("words.txt"), _source("plots.txt"), errand_rules()])
-    rules = parse_rules(source, marks)
-    rules |= use_the(rules)
+    texts = [
+        _source("words.txt"),
+        _source("plots.txt"),
+        errand_rules(),
+        use_rules(),
+    ]
+    rules = parse_rules("\n".join(texts), marks)
     if world.plots is not None:
         rules["plot"] = _only_plots(rules["plot"], world.plots)
     if world.keep is not None:
         rules = {name: _thin(rule, name, world) for name, rule in rules.items()}
     labels = parse_rules(_source("labels.txt"), marks)
     return Grammar(rules | labels, world, marks)
-
-
-def use_the(rules: dict[str, Pick]) -> dict[str, Pick]:
-    """For each rule "use kite", a rule "use the kite", which says "the kite" for "it"
-    where it says so first."""
-    named = {}
-    for name, rule in rules.items():
-        if name.startswith("use "):
-            thing = name.removeprefix("use ")
-            named[f"use the {thing}"] = _name_it(rule, thing)
-    return named
-
-
-def _name_it(rule: Pick, thing: str) -> Pick:
-    return Pick(tuple((w, _name_first(row, thing)) for w, row in rule.alternatives))
-
-
-def _name_first(row: Symbols, thing: str) -> Symbols:
-    """The row with its first "it" named, wherever in its first choices that stands."""
-    row = list(row)
-    for place, symbol in enumerate(row):
-        if isinstance(symbol, Pick):
-            row[place] = _name_it(symbol, thing)
-            named = [_names(s, thing) for _, s in row[place].alternatives]
-            if all(named):
-                break
-        elif isinstance(symbol, str) and re.search(r"\bit\b", symbol):
-            row[place] = re.sub(r"\bit\b", f"the {thing}", symbol, count=1)
-            break
-    return tuple(row)
-
-
-def _names(row: Symbols, thing: str) -> bool:
-    """Does every text of a row name the thing?"""
-    return any(
-        f"the {thing}" in symbol
-        if isinstance(symbol, str)
-        else isinstance(symbol, Pick)
-        and all(_names(s, thing) for _, s in symbol.alternatives)
-        for symbol in row
-    )
 
 
 def _only_plots(rule: Pick, plots: Iterable[str]) -> Pick:

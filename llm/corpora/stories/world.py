@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ KINDS: dict[str, tuple[str, ...]] = {
     kind: tuple(names) for kind, names in NAMES["kinds"].items()
 }
 PLACES: dict[str, dict] = NAMES["places"]
+THINGS: dict[str, dict] = NAMES["things"]
+TOYS = tuple(name for name, thing in THINGS.items() if "personal" not in thing)
 GIRLS, BOYS = tuple(NAMES["girls"]), tuple(NAMES["boys"])
 VISITORS = (*NAMES["late_girls"], *NAMES["late_boys"])
-HOME = "home"
-PERSONS = ("girl", "boy", "visitor")
+HOUSE_NUMBERS = tuple(map(str, range(1, 100)))
+PERSONS = ("girl", "boy", "friend", "visitor")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class World:
 
     girls, boys, visitors (who come by towards the end), things, colours, qualities,
     places: names. plots: names of plots, None for all.
-    most: how many there are at most of every other kind, the first ones: workers,
+    most: how many there are at most of every other kind, the first ones: streets,
         creatures, spots in a place … None for all.
     keep: of every list of alternatives with n entries, how many are kept, the first
         ones: a function from the name of the rule ("" for inline choices) and n.
@@ -36,7 +39,7 @@ class World:
     girls: tuple[str, ...] = GIRLS
     boys: tuple[str, ...] = BOYS
     visitors: tuple[str, ...] = VISITORS
-    things: tuple[str, ...] = KINDS["thing"]
+    things: tuple[str, ...] = tuple(THINGS)
     colours: tuple[str, ...] = KINDS["colour"]
     qualities: tuple[str, ...] = KINDS["quality"]
     places: tuple[str, ...] = tuple(PLACES)
@@ -45,43 +48,46 @@ class World:
     keep: Callable[[str, int], int] | None = None
 
     def entities(self, kind: str) -> tuple[str, ...]:
-        """The names of all entities of a kind. "spot park": the spots in the park."""
-        kind, _, place = kind.partition(" ")
+        """The names of all entities of a kind.
+
+        "spot park": the spots in the park; "place snow": where one goes in snow;
+        "friend girl": whom a girl meets.
+        """
+        kind, _, which = kind.partition(" ")
         if kind == "spot":
-            return tuple(PLACES[place]["spots"][: self.most])
+            return tuple(PLACES[which]["spots"][: self.most])
         chosen = {
             "girl": self.girls,
             "boy": self.boys,
+            "friend": self.boys if which == "girl" else self.girls,
             "visitor": self.visitors,
             "thing": self.things,
+            "toy": tuple(t for t in self.things if t in TOYS) or self.things,
             "colour": self.colours,
             "quality": self.qualities,
-            "place": self.places,
+            "place": _places_in(which, self.places),
+            "number": HOUSE_NUMBERS[: self.most],
         }
         return chosen[kind] if kind in chosen else KINDS[kind][: self.most]
 
     def kinds(self) -> tuple[str, ...]:
         """Every kind but the spots, of which each place has its own."""
-        return ("girl", "boy", "visitor", "place", *KINDS)
+        return ("girl", "boy", "visitor", "place", "thing", "toy", *KINDS)
 
     def forms(self, kind: str, name: str, form: str) -> str:
         """The word that a draw of this entity writes."""
-        return _place_forms(name)[form] if kind == "place" else name
+        return _place_forms(name)[form] if kind.startswith("place") else name
 
     def remember(
         self, memory: Mapping[str, str], name: str, kind: str, entity: str
     ) -> dict[str, str]:
         """What a draw adds to the memory: who it is, its forms, what was drawn."""
-        drawn = memory.get(f"drawn {kind}", "")
-        new = {
-            name: entity,
-            f"drawn {kind}": ", ".join(
-                sorted(filter(None, [*drawn.split(", "), entity]))
-            ),
-        }
-        if kind == "place":
+        drawn = memory.get(f"drawn {kind}")
+        all_drawn = sorted([*drawn.split(", "), entity]) if drawn else [entity]
+        new = {name: entity, f"drawn {kind}": ", ".join(all_drawn)}
+        if kind.startswith("place"):
             new |= {f"{name}.{f}": text for f, text in _place_forms(entity).items()}
-        if kind in PERSONS:
+        if kind.split()[0] in PERSONS:
             cast = f"{memory.get('cast', '')} {name}={entity}".strip()
             new |= {"cast": cast, **_cast_forms(cast)}
         return new
@@ -98,13 +104,64 @@ def _place_forms(name: str) -> dict[str, str]:
     return {"at": at, "to": f"to the {name}", "At": at[0].upper() + at[1:]}
 
 
+def _places_in(weather: str, places: tuple[str, ...]) -> tuple[str, ...]:
+    """Where one goes in snow; in all other weather, and if there is no such place,
+    everywhere."""
+    snowy = tuple(place for place in places if "snow" in PLACES[place])
+    return snowy if weather == "snow" and snowy else places
+
+
+def two_forms(errand: str) -> tuple[str, str]:
+    """What one is to do, and what one did.
+
+    >>> two_forms("look/looked for shells")
+    ('look for shells', 'looked for shells')
+    """
+    pairs = r"(\w+)/(\w+)"
+    return re.sub(pairs, r"\1", errand), re.sub(pairs, r"\2", errand)
+
+
 def errand_rules() -> str:
-    """For each place a rule "errand park": what one goes there to do, remembered."""
+    """For each weather and place a rule "errand snow park": what one goes there to do.
+
+    What was done in the end is remembered: {did}.
+    """
     return "\n".join(
-        f"errand {name}:\n"
-        + "\n".join(f"- (errand={errand}){errand}" for errand in place["errands"])
+        _rule(f"errand {weather} {name}", [_errand(text) for text in errands])
         for name, place in PLACES.items()
+        for weather, errands in _errands(place).items()
     )
+
+
+def _errand(text: str) -> str:
+    to_do, did = two_forms(text)
+    return f"(did={did}){to_do}"
+
+
+def _errands(place: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """What one does at a place, for each weather."""
+    usual = place["errands"]
+    sun = usual + place.get("sun", [])
+    snow = place.get("snow", usual)
+    return {"sun": sun, "cloud": usual, "wind": usual, "snow": snow}
+
+
+def use_rules() -> str:
+    """For each thing a rule "use kite": what somebody did with "the kite"."""
+    return "\n".join(
+        _rule(
+            f"use {name}",
+            [
+                re.sub(r"\bit\b", f"the {name}", use, count=1)
+                for use in thing["uses"]
+            ],
+        )
+        for name, thing in THINGS.items()
+    )
+
+
+def _rule(name: str, texts: Iterable[str]) -> str:
+    return "\n".join([f"{name}:", *(f"- {text}" for text in texts)])
 
 
 @cache
@@ -133,7 +190,6 @@ def _cast_forms(cast: str) -> dict[str, str]:
         forms[f"{role}.him"] = him if alone else name
         forms[f"{role}.own"] = his if alone else "the"
         forms[f"{role}.same"] = "girl" if girl else "boy"
-        forms[f"{role}.other"] = "boy" if girl else "girl"
         forms[f"{role}.his"] = his if alone else f"{name}'s"
         forms[f"{role}.His"] = (
             forms[f"{role}.his"].capitalize() if alone else f"{name}'s"
