@@ -35,6 +35,7 @@ from llm.tokenizers import (
 )
 from tests.hostile import FRAGMENTS, examples, hostile_text
 from tests.javascript import computed
+from tests.looks import attention_of
 
 SIZES = {"vocab_size": 61, "context_length": 48, "d_model": 24, "n_layers": 2}
 SHAPES = {
@@ -282,23 +283,12 @@ def test_the_page_gives_the_attention_of_any_position(tmp_path, shape):
         ids=ids.tolist(),
         look=look,
     )["attention"]
-    seen = []
-    for block in model.blocks:
-        # `mixed` with the identity for values gives the weights themselves
-        def spy(q, k, v, mask, block=block):
-            same = torch.eye(k.shape[2]).expand(1, k.shape[1], -1, -1)
-            seen.append(
-                type(block.attention).mixed(block.attention, q, k, same, mask)
-            )
-            return type(block.attention).mixed(block.attention, q, k, v, mask)
-
-        block.attention.mixed = spy
-    with torch.no_grad():
-        model(ids[None])
-    for layer, weights in enumerate(seen):
-        expected = weights[0, :, look, : look + 1]
+    for layer, weights in enumerate(attention_of(model, ids.tolist())):
         torch.testing.assert_close(
-            torch.tensor(found[layer]), expected, atol=1e-5, rtol=0
+            torch.tensor(found[layer]),
+            weights[:, look, : look + 1],
+            atol=1e-5,
+            rtol=0,
         )
 
 

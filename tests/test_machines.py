@@ -14,27 +14,28 @@ from book.viz import beginning, machines
 from book.viz.page import WIDGET
 from llm.corpora import story
 from llm.export import unpack
-from llm.model import GPTConfig, build
+from llm.model import GPTConfig, build, cross_entropy
 from llm.ngram import BigramTable, WindowModel
 from llm.oracle import Oracle
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
 from tests.javascript import computed
+from tests.looks import attention_of
 
 mpl.use("Agg")
 ALT = "Four columns of bars: what each of three models expects next, and the truth."
-LAWS = """
-const { state } = input, laws = {};
+EXPECTED = """
+const { state } = input, found = {};
 for (const name of ["table", "window", "transformer"]) {
   const reader = modelOf(files[name]).reader();
-  laws[name] = input.ids.map((id) => {
+  found[name] = input.ids.map((id) => {
     reader.read(id);
     return [...distribution(reader.logits(), input.t)];
   });
 }
-const size = laws.table[0].length;
+const size = found.table[0].length;
 const truth = (sparse) => [...distribution(oracleLogits(sparse, size), input.t)];
-laws.oracle = state.stories[0].laws.map(truth);
-return laws;
+found.oracle = state.stories[0].oracle.map(truth);
+return found;
 """
 WRITING = """
 const transformer = modelOf(files.transformer), { end } = input.state;
@@ -110,9 +111,11 @@ def first_row(state):
 
 
 @pytest.mark.parametrize("t", [1.0, 0.5, 2.0])
-def test_the_page_computes_the_laws_of_the_models(tmp_path, made, state, files, t):
+def test_the_page_computes_what_the_models_expect(tmp_path, made, state, files, t):
     ids = first_row(state)
-    laws = computed(tmp_path, "machines", LAWS, files, state=state, ids=ids, t=t)
+    found = computed(
+        tmp_path, "machines", EXPECTED, files, state=state, ids=ids, t=t
+    )
     for name, model, atol in zip(
         ("table", "window", "transformer"), made, (1e-7, 1e-3, 1e-2), strict=False
     ):
@@ -120,25 +123,67 @@ def test_the_page_computes_the_laws_of_the_models(tmp_path, made, state, files, 
         with torch.no_grad():
             expected = (packed(torch.tensor([ids]))[0] / t).softmax(-1)
             before = (model(torch.tensor([ids]))[0] / t).softmax(-1)
-        law = torch.tensor(laws[name])
-        torch.testing.assert_close(law, expected, atol=1e-5, rtol=0)
+        probs = torch.tensor(found[name])
+        torch.testing.assert_close(probs, expected, atol=1e-5, rtol=0)
         assert (expected - before).abs().max() < atol  # float16 hardly shows
         assert expected.amax(-1).mean() > 2 / expected.shape[-1]  # not all alike
 
 
 def test_the_oracle_of_the_page_is_the_oracle(tmp_path, made, state, files):
     ids, t = first_row(state), 0.7
-    laws = computed(tmp_path, "machines", LAWS, files, state=state, ids=ids, t=t)
+    found = computed(
+        tmp_path, "machines", EXPECTED, files, state=state, ids=ids, t=t
+    )
     logits = Oracle(made[3])(torch.tensor([ids]))[0]
     expected = (logits.double() / t).softmax(-1)
-    found = torch.tensor(laws["oracle"], dtype=torch.float64)
-    torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)
+    truth = torch.tensor(found["oracle"], dtype=torch.float64)
+    torch.testing.assert_close(truth, expected, atol=2e-5, rtol=0)
 
 
-def test_every_law_of_the_page_sums_to_one(tmp_path, state, files):
+READINGS = """
+const models = {};
+for (const name of ["table", "window", "transformer"]) models[name] = modelOf(files[name]);
+const readings = new Readings(models, input.state.end, input.size);
+readings.set([5, 6, 7], undefined); // another text before: nothing of it may stay
+const { ids, oracle } = input.state.stories[0];
+readings.set(ids, oracle);
+const next = [...ids, input.state.end], surprise = {};
+for (const name of ["oracle", "table", "window", "transformer"]) {
+  surprise[name] = readings.surprise(name, next, 1);
+}
+return { surprise, looks: next.map((_, place) => readings.looks(place)) };
+"""
+
+
+def test_the_text_is_coloured_by_the_surprise_and_the_looks_of_the_models(
+    tmp_path, made, state, files
+):
+    ids, V = first_row(state), made[3].vocab_size
+    found = computed(tmp_path, "machines", READINGS, files, state=state, size=V)
+    targets = torch.tensor([*ids[1:], state["end"]])
+    models = {n: unpack(files[n])[0] for n in ("table", "window", "transformer")}
+    for name, model in (models | {"oracle": Oracle(made[3])}).items():
+        with torch.no_grad():
+            logits = model(torch.tensor([ids]))[0]
+        expected = cross_entropy(logits, targets, reduction="none")
+        torch.testing.assert_close(
+            torch.tensor(found["surprise"][name]), expected, atol=2e-3, rtol=1e-3
+        )
+    heads = attention_of(models["transformer"], ids)
+    weights = torch.cat(heads).mean(0)
+    for place, look in enumerate(found["looks"]):
+        row = torch.tensor([look["before"], *look["weights"]], dtype=torch.float32)
+        torch.testing.assert_close(
+            row, weights[place, : place + 1], atol=1e-4, rtol=0
+        )
+
+
+def test_everything_the_page_expects_sums_to_one(tmp_path, state, files):
     ids = first_row(state)
-    laws = computed(tmp_path, "machines", LAWS, files, state=state, ids=ids, t=1.3)
-    for rows in laws.values():
+    found = computed(
+        tmp_path, "machines", EXPECTED, files, state=state, ids=ids, t=1.3
+    )
+    for rows in found.values():
         sums = torch.tensor(rows, dtype=torch.float64).sum(-1)
         torch.testing.assert_close(sums, torch.ones_like(sums))
 
@@ -159,14 +204,14 @@ def test_the_bundle_has_a_page_a_picture_and_words(bundle, state):
     assert {"image/png", "application/pdf"} < set(bundle.data)
     assert bundle.data["text/plain"] == ALT
     assert 'class="llm-figure"' in bundle.data["text/html"]
-    assert [len(s["laws"]) - len(s["ids"]) for s in state["stories"]] == [1, 1]
+    assert [len(s["oracle"]) - len(s["ids"]) for s in state["stories"]] == [1, 1]
 
 
 def test_the_picture_marks_the_true_token_in_every_column(made):
     V, spelling = 12, [chr(97 + i) for i in range(12)]
-    laws = [torch.arange(V).float().roll(i).softmax(-1) for i in (0, 1, 2)]
-    laws.append(torch.eye(V)[1])
-    figure = machines.draw_laws(laws, 1, "It was", spelling, 11)
+    expected = [torch.arange(V).float().roll(i).softmax(-1) for i in (0, 1, 2)]
+    expected.append(torch.eye(V)[1])
+    figure = machines.draw_all(expected, 1, "It was", spelling, 11)
     for ax in figure.axes:
         marked = [t.get_text() for t in ax.texts if t.get_text().startswith("►")]
         assert len(marked) == 1 and marked[0].endswith("b")
@@ -229,17 +274,21 @@ def test_the_parser_judges_what_was_written():
     assert "already" in beginning.judged("§", " he said").verdict
 
 
-def test_the_oracle_says_its_law_or_why_it_has_none(made):
+def test_the_oracle_says_what_it_expects_or_why_it_does_not(made):
     oracle = Oracle(made[3])
     words = story(1, 0).split(" ")
     said = lambda text: beginning.said_by_oracle(oracle, text)
-    law = oracle.after(
+    state = oracle.after(
         [made[3].special_tokens[END_OF_TEXT], *made[3].encode(words[0])]
     )
     assert said(words[0]).startswith("The oracle expects next: ")
-    assert said(words[0]).count("%") == min(len(law.distribution()), machines.SHOWN)
+    assert said(words[0]).count("%") == min(
+        len(state.distribution()), machines.SHOWN
+    )
     assert "begin at the beginning" in said("")
-    assert "no law" in said("Hello <b>") and "position 0" in said("Hello <b>")
+    assert "expects nothing" in said("Hello <b>") and "position 0" in said(
+        "Hello <b>"
+    )
     longer = " ".join(words[:3])
     inside = [said(longer[:n]) for n in range(1, len(longer))]
     assert any("inside a word" in sentence for sentence in inside)

@@ -134,12 +134,12 @@ def test_heatmap_draws_dollars_as_written(token):
         assert (text.get_text(), text.get_parse_math()) == (token, False)
 
 
-def test_a_box_and_the_laws_of_the_machines_draw_dollars_as_written():
+def test_a_box_and_the_bars_of_the_machines_draw_dollars_as_written():
     ax = diagrams.blank(2, 1, 2, 1)
     diagrams.box(ax, 1, 0.5, "a$b$c $$")
     ax.figure.savefig(io.BytesIO())
-    law = torch.tensor([0.5, 0.5])
-    figure = machines.draw_laws([law] * 4, 0, "$$ x$y$", ["$$", "a$b$"], 2)
+    coin = torch.tensor([0.5, 0.5])
+    figure = machines.draw_all([coin] * 4, 0, "$$ x$y$", ["$$", "a$b$"], 2)
     figure.savefig(io.BytesIO())
     written = {"p": beginning.Written("$$", "x$y$", "$$")}
     beginning.draw_written("$$", "$x$$", written).savefig(io.BytesIO())

@@ -53,8 +53,8 @@ def machines_panel(
     """The reader's own beginning of a story, as each of three models continues it.
 
     Says for each continuation whether the parser still takes it for the beginning of
-    a story, and where not, where it ceases to be one; and shows the oracle's law for
-    what comes after the reader's own words.
+    a story, and where not, where it ceases to be one; and shows what the oracle
+    expects after the reader's own words.
     """
     import ipywidgets
 
@@ -149,36 +149,36 @@ def judged(text: str, continuation: str) -> Written:
 
 
 def said_by_oracle(oracle: Oracle, text: str) -> str:
-    """The oracle's law for the next token, in words; or why there is none."""
+    """What the oracle expects next, in words; or why it expects nothing."""
     tokenizer = oracle.tokenizer
     end = tokenizer.special_tokens[END_OF_TEXT]
     if not text:
         return "Nothing is written yet, so the three begin at the beginning. " + (
-            law_in_words(oracle.after([end]).distribution(), tokenizer)
+            in_words(oracle.after([end]).distribution(), tokenizer)
         )
     try:
         start(end=END_OF_TEXT).read(text)
     except ParseError as error:
-        return (
-            f"This is not how a story begins, and the oracle has no law: {error}."
-        )
+        return f"This is not how a story begins, and the oracle expects nothing: {error}."
     state = oracle.after([end, *tokenizer.encode(text)])
     if state is None:
         return (
             "A story may begin like this, but not with these tokens: the text breaks "
-            "off inside a word. End it with a whole word, and the oracle has a law."
+            "off inside a word. End it with a whole word, and the oracle expects something."
         )
-    return law_in_words(state.distribution(), tokenizer)
+    return in_words(state.distribution(), tokenizer)
 
 
-def law_in_words(law: dict[int, float], tokenizer: Tokenizer) -> str:
-    """The likeliest tokens of a law with their probabilities."""
+def in_words(expected: dict[int, float], tokenizer: Tokenizer) -> str:
+    """The likeliest tokens of a distribution with their probabilities."""
     spelling, end = spelled(tokenizer), tokenizer.special_tokens[END_OF_TEXT]
-    ranked = sorted(law.items(), key=lambda pair: (-pair[1], pair[0]))
+    ranked = sorted(expected.items(), key=lambda pair: (-pair[1], pair[0]))
     best = ", ".join(
         f"{piece_of(id, spelling, end)} {percent(p)}" for id, p in ranked[:SHOWN]
     )
-    others = f", and {len(law) - SHOWN} others" if len(law) > SHOWN else ""
+    others = (
+        f", and {len(expected) - SHOWN} others" if len(expected) > SHOWN else ""
+    )
     return f"The oracle expects next: {best}{others}."
 
 

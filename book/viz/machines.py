@@ -62,18 +62,17 @@ def three_machines(
             f"{len(told)} stories, {len(told[0]['ids']) if told else 'none'}"
         )
     ids = [end, *told[0]["ids"], end]
-    laws = [law_after(m, ids[: read + 1]) for m in (table, window, transformer)]
-    truth = as_tensor(
-        oracle.after(ids[: read + 1]).distribution(), tokenizer.vocab_size
-    )
+    before = ids[: read + 1]
+    expected = [expected_by(m, before) for m in (table, window, transformer)]
+    truth = as_tensor(oracle.after(before).distribution(), tokenizer.vocab_size)
     state = {"end": end, "stories": told, "read": read}
     files = {
         "table": pack(table),
         "window": pack(window, tokenizer, precision="float16"),
         "transformer": pack(transformer, tokenizer, precision="float16"),
     }
-    before, pieces = tokenizer.decode(ids[1 : read + 1]), spelled(tokenizer)
-    figure = draw_laws([*laws, truth], ids[read + 1], before, pieces, end)
+    text, pieces = tokenizer.decode(before[1:]), spelled(tokenizer)
+    figure = draw_all([*expected, truth], ids[read + 1], text, pieces, end)
     return interactive("machines", state, alt=alt, figure=figure, files=files)
 
 
@@ -103,8 +102,8 @@ def check_machines(
 
 
 def read_story(oracle: Oracle, text: str, end: int, room: int) -> dict[str, Any]:
-    """A story as the page wants it: a name, its ids, and the oracle's law at every
-    place, [id, probability, …], the likeliest first."""
+    """A story as the page wants it: a name, its ids, and the oracle's distribution at
+    every place, [id, probability, …], the likeliest first."""
     ids = oracle.tokenizer.encode(text)
     name = " ".join(text.split()[:4]).rstrip(",") + " …"
     states = [oracle.after([end, *ids[:n]]) for n in range(len(ids) + 1)]
@@ -121,8 +120,8 @@ def read_story(oracle: Oracle, text: str, end: int, room: int) -> dict[str, Any]
         sorted(s.distribution().items(), key=lambda pair: (-pair[1], pair[0]))
         for s in states
     ]
-    laws = [[number for pair in law for number in pair] for law in ranked]
-    return {"name": name, "ids": ids, "laws": laws}
+    flat = [[number for pair in place for number in pair] for place in ranked]
+    return {"name": name, "ids": ids, "oracle": flat}
 
 
 def spelled(tokenizer: Tokenizer) -> list[str]:
@@ -132,19 +131,19 @@ def spelled(tokenizer: Tokenizer) -> list[str]:
     return [(spelling or b"").decode("latin-1") for spelling in spellings]
 
 
-# --- Laws, and the picture of four of them ----------------------------------------
+# --- Distributions, and the picture of four of them -------------------------------
 
 
 @torch.no_grad()
-def law_after(model: nn.Module, ids: Sequence[int]) -> Tensor:
+def expected_by(model: nn.Module, ids: Sequence[int]) -> Tensor:
     """The probabilities (V,) of what a model expects after these ids."""
     return model(torch.tensor([ids]))[0, -1].float().softmax(dim=-1)
 
 
-def as_tensor(law: dict[int, float], vocab_size: int) -> Tensor:
-    """A law of a few ids as probabilities (V,)."""
+def as_tensor(distribution: dict[int, float], vocab_size: int) -> Tensor:
+    """A distribution over a few ids as probabilities (V,)."""
     probs = torch.zeros(vocab_size)
-    probs[list(law)] = torch.tensor(list(law.values()))
+    probs[list(distribution)] = torch.tensor(list(distribution.values()))
     return probs
 
 
@@ -168,16 +167,16 @@ def piece_of(id: int, spelling: Sequence[str], end: int) -> str:
     return f"⟨{token.hex(' ')}⟩" if UNPRINTABLE.search(shown) else shown
 
 
-def draw_laws(
-    laws: Sequence[Tensor],
+def draw_all(
+    expected: Sequence[Tensor],
     next_id: int,
     before: str,
     spelling: Sequence[str],
     end: int,
 ) -> Figure:
-    """Four laws side by side, with what came before above them."""
+    """Four distributions side by side, with what came before above them."""
     with mpl.rc_context(STYLE):
-        rows = SHOWN + any((law > law[next_id]).sum() >= SHOWN for law in laws)
+        rows = SHOWN + any((p > p[next_id]).sum() >= SHOWN for p in expected)
         figure = plt.figure(figsize=(WIDTH, 0.9 + 0.27 * rows))
         text = f"“{before} ▁”"
         if len(text) > 150:
@@ -187,33 +186,37 @@ def draw_laws(
         )
         above.set_parse_math(False)
         pieces = [piece_of(id, spelling, end) for id in range(len(spelling))]
-        axes = figure.subplots(1, len(laws))
-        for ax, law, name, colour in zip(axes, laws, NAMES, COLOURS, strict=True):
-            draw_law(ax, law.tolist(), next_id, colour, pieces)
+        axes = figure.subplots(1, len(expected))
+        for ax, p, name, colour in zip(axes, expected, NAMES, COLOURS, strict=True):
+            draw_one(ax, p.tolist(), next_id, colour, pieces)
             ax.set_title(name, fontsize=9, fontweight="bold", loc="left")
             ax.set(xlim=(0, 1), ylim=(rows - 0.5, -0.9))
             ax.axis("off")
     return figure
 
 
-def draw_law(
-    ax: Axes, law: Sequence[float], next_id: int, colour: str, pieces: Sequence[str]
+def draw_one(
+    ax: Axes,
+    probs: Sequence[float],
+    next_id: int,
+    colour: str,
+    pieces: Sequence[str],
 ) -> None:
     """The likeliest tokens as bars under their names, and a frame around the true one."""
-    order = sorted(range(len(law)), key=lambda id: -law[id])
+    order = sorted(range(len(probs)), key=lambda id: -probs[id])
     rank = order.index(next_id)
-    ids = [id for id in order[:SHOWN] if law[id] > 0]
+    ids = [id for id in order[:SHOWN] if probs[id] > 0]
     ids += [next_id] if rank >= SHOWN else []
     for y, id in enumerate(ids):
         true = id == next_id
         far = f"{rank + 1}: " if true and rank >= SHOWN else ""
         style = {"va": "center", "parse_math": False}
         style["fontweight"] = "bold" if true and not far else "normal"
-        ax.barh(y, law[id], height=0.86, color=colour, alpha=0.3, lw=0)
+        ax.barh(y, probs[id], height=0.86, color=colour, alpha=0.3, lw=0)
         if true:
             ax.barh(y, 1, height=0.86, facecolor="none", edgecolor=BLACK, lw=0.9)
         mark = "►" if true else ""
         ax.text(0.02, y, f"{mark}{far}{pieces[id]}", **style)
-        ax.text(0.98, y, percent(law[id]), ha="right", **style)
+        ax.text(0.98, y, percent(probs[id]), ha="right", **style)
     dashes = "--" if colour == BLACK else "-"
     ax.plot([0, 1], [-0.75, -0.75], color=colour, linestyle=dashes, lw=2)

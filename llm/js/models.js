@@ -1,5 +1,6 @@
 // Every model that can be packed, by one name; each gives readers, which `read(id)` a
-// text token by token and have `logits()` for the next.
+// text token by token and have `logits(position)` for what comes behind a token, unless
+// told, the last.
 import { Linear, unpack } from "./numbers.js";
 import { speedUp } from "./quick.js";
 import { Transformer } from "./transformer.js";
@@ -12,11 +13,11 @@ class BigramTable {
 
   reader() {
     const { vocabSize, config: { alpha }, tensors: { starts, ids, counts } } = this;
-    let last;
+    const text = [];
     return {
-      read(id) { last = id; },
-      logits() {
-        const shares = new Float64Array(vocabSize).fill(alpha);
+      read(id) { text.push(id); },
+      logits(position = text.length - 1) {
+        const shares = new Float64Array(vocabSize).fill(alpha), last = text[position];
         for (let at = starts[last]; at < starts[last + 1]; at++) shares[ids[at]] += counts[at];
         const sum = shares.reduce((a, b) => a + b, 0);
         return shares.map((share) => Math.log(share / sum));
@@ -37,11 +38,11 @@ class WindowModel {
   reader() {
     const { vocabSize, config: { n_tokens: n, d_model: width }, embedding, up, head } = this;
     const seen = new Float32Array(n * width);
-    let last = Array(n).fill(0);
+    const text = Array(n - 1).fill(0);
     return {
-      read(id) { last = [...last.slice(1), id]; },
-      logits() {
-        last.forEach((id, i) => seen.set(embedding.subarray(id * width, (id + 1) * width), i * width));
+      read(id) { text.push(id); },
+      logits(position = text.length - n) {
+        text.slice(position, position + n).forEach((id, i) => seen.set(embedding.subarray(id * width, (id + 1) * width), i * width));
         const hidden = up.times(seen, up.room);
         for (let i = 0; i < hidden.length; i++) hidden[i] = Math.tanh(hidden[i]);
         return head.times(hidden, new Float32Array(vocabSize));

@@ -3,9 +3,9 @@ import { element } from "./elements.js";
 
 const TOKENS = `
   .tokens { white-space: pre-wrap; overflow-wrap: anywhere; overflow-y: auto; max-height: 16em; line-height: 1.9;
-    border: 1px solid var(--line); border-radius: 4px; padding: .3em .5em; min-height: 5em; }
+    border: 1px solid var(--line); border-radius: 4px; padding: .3em .5em; min-height: 5em; position: relative; }
   .tokens span { cursor: pointer; border-bottom: 2px solid var(--line); margin-right: 1px; border-radius: 2px; background:
-    color-mix(in srgb, var(--blue) calc(70% * var(--weight, 0)), transparent); }
+    color-mix(in srgb, var(--mark, var(--blue)) calc(70% * var(--weight, 0)), transparent); }
   .tokens [aria-selected=true] { outline: 2px solid var(--vermillion); outline-offset: 1px; }
   .tokens .mark { font-size: .8em; opacity: .75; }`;
 
@@ -65,10 +65,15 @@ class TokenRow {
     this.choose(Math.min(last, Math.max(0, to)));
   }
 
-  // Colour the first tokens by weights, the largest of them strongest.
-  tint(weights) {
-    const most = Math.max(...weights, 1e-9);
-    [...this.node.children].forEach((token, i) => token.style.setProperty("--weight", ((weights[i] ?? 0) / most).toFixed(3)));
+  // Colour the first tokens by weights; `most` is the strongest, unless told, the largest.
+  tint(weights, most = Math.max(...weights, 1e-9)) {
+    [...this.node.children].forEach((token, i) => token.style.setProperty("--weight", Math.min(1, (weights[i] ?? 0) / most).toFixed(3)));
+  }
+
+  // Bring what is picked into sight, without moving the page.
+  toPicked() {
+    const { offsetTop = 0 } = this.node.children[this.picked] ?? {};
+    this.node.scrollTop = offsetTop - this.node.clientHeight / 2;
   }
 
   toEnd() {

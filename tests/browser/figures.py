@@ -34,7 +34,7 @@ MOVED = """(control) => {
 }"""
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>Figure</title>
-<style>:root { color-scheme: light dark; }</style>
+<style>:root { color-scheme: light dark; background: Canvas; color: CanvasText; }</style>
 <main><h1>Figure</h1>%s</main></html>"""
 AXE = importlib.resources.files("axe_playwright_python") / "axe.min.js"
 SERIOUS = """async () => (await axe.run(document, { preload: false })).violations
