@@ -15,16 +15,17 @@ INK, PALE = "#222222", "#F3F5F7"
 
 # The machine, in the order of the flow: centre of each box, and what comes out.
 MACHINE = {
-    "tokenizer": (1.7, 1.55, "ids"),
-    "embedding": (3.95, 1.55, "vectors"),
-    "attention": (7.05, 1.55, ""),
-    "feed-forward": (9.05, 1.55, ""),
-    "head": (11.3, 1.55, "logits"),
-    "sampler": (14.05, 1.55, ""),
-    "loss": (11.3, 0.4, ""),
-    "optimizer": (8.05, 0.4, ""),
+    "tokenizer": (1.5, 1.95, "ids"),
+    "embedding": (4.15, 1.95, "vectors"),
+    "attention": (7.05, 1.95, ""),
+    "feed-forward": (9.05, 1.95, ""),
+    "head": (11.3, 1.95, "logits"),
+    "sampler": (14.05, 1.95, ""),
+    "loss": (12.6, 0.4, ""),
+    "optimizer": (7.2, 0.4, ""),
 }
 WIDTH = 1.7
+CENTRED = {"ha": "center", "fontsize": 9, "color": INK}
 
 
 def blank(width: float, height: float, across: float, up: float) -> Axes:
@@ -88,6 +89,28 @@ def arrow(
     ax.text(*middle, text, ha="center", va="center", fontsize=9, color=INK)
 
 
+def path(ax: Axes, *points: tuple[float, float]) -> None:
+    """An arrow that turns corners."""
+    ax.plot(*zip(*points[:-1], strict=True), color=GREY, ls="-", lw=1.2, zorder=1)
+    arrow(ax, points[-2], points[-1])
+
+
+def frame(
+    ax: Axes,
+    low: tuple[float, float],
+    high: tuple[float, float],
+    text: str,
+    line: str,
+) -> None:
+    """A frame around several boxes, its name inside, at the top."""
+    width, height = high[0] - low[0], high[1] - low[1]
+    shape = {"boxstyle": "round,pad=0,rounding_size=0.1", "fill": False}
+    ax.add_patch(
+        FancyBboxPatch(low, width, height, ls=line, lw=0.9, ec=GREY, **shape)
+    )
+    ax.text(low[0] + 0.15, high[1] - 0.27, text, fontsize=9, color=INK)
+
+
 def machine(lit: str | None = None) -> Axes:
     """The map of the whole machine, with one box lit: where the reader stands.
 
@@ -97,25 +120,27 @@ def machine(lit: str | None = None) -> Axes:
         raise ValueError(
             f"no box {lit!r} on the map; choose from {', '.join(MACHINE)}"
         )
-    ax = blank(7.4, 1.6, 15.9, 2.6)
+    ax = blank(7.4, 1.95, 15.9, 3.5)
     for name, (x, y, _) in MACHINE.items():
         box(ax, x, y, name.replace("-", "-\n"), width=WIDTH, lit=name == lit)
     row = [name for name, (_, y, _) in MACHINE.items() if y > 1]
     for here, there in pairwise(row):
         x, y, flows = MACHINE[here]
         arrow(ax, (x + WIDTH / 2, y), (MACHINE[there][0] - WIDTH / 2, y))
-        ax.text(x + WIDTH / 2 + 0.08, y + 0.14, flows, fontsize=9, color=INK)
-    arrow(ax, (0.0, 1.55), (0.85, 1.55))
-    arrow(ax, (14.9, 1.55), (15.8, 1.55))
-    for x, at in ((0.02, "text"), (14.98, "text")):
-        ax.text(x, 1.69, at, fontsize=9, color=INK)
-    arrow(ax, (11.3, 1.25), (11.3, 0.7))
-    arrow(ax, (10.45, 0.4), (8.9, 0.4))
-    arrow(ax, (8.05, 0.7), (8.05, 1.03))
-    shape = {"boxstyle": "round,pad=0,rounding_size=0.1", "fill": False}
-    frame = FancyBboxPatch(
-        (6.08, 1.05), 3.94, 1.0, ls="--", lw=0.9, ec=GREY, **shape
-    )
-    ax.add_patch(frame)
-    ax.text(8.05, 2.17, "a block, L times", ha="center", fontsize=9, color=INK)
+        ax.text(x + WIDTH / 2 + 0.1, y + 0.14, flows, fontsize=9, color=INK)
+    for x, side in ((-0.2, "text"), (14.9, "text")):
+        arrow(ax, (x, 1.95), (x + 0.85, 1.95))
+        ax.text(x + 0.05, 2.09, side, fontsize=9, color=INK)
+    # Writing: what was drawn is read next.
+    path(ax, (14.05, 2.25), (14.05, 3.0), (2.92, 3.0), (2.92, 2.0))
+    ax.text(8.5, 3.1, "writing: the token drawn is read next", **CENTRED)
+    # Training: logits and next tokens to the loss, its gradient to every parameter.
+    path(ax, (12.6, 1.9), (12.6, 0.7))
+    path(ax, (2.92, 1.9), (2.92, 0.05), (12.6, 0.05), (12.6, 0.1))
+    ax.text(4.6, 0.14, "the tokens that came", **CENTRED)
+    path(ax, (11.75, 0.4), (8.05, 0.4))
+    ax.text(9.9, 0.54, "training: the gradient", **CENTRED)
+    path(ax, (7.2, 0.7), (7.2, 1.17))
+    frame(ax, (3.1, 1.2), (12.22, 2.85), "the model", "-")
+    frame(ax, (6.12, 1.5), (10.0, 2.7), "a block, L times", "--")
     return ax
