@@ -58,8 +58,8 @@ def surprises(vocab_size, n_left):
 
 @guessing_loss.right
 def mean_of_surprises(vocab_size, n_left):
-    laws = [np.full(m, 1 / m) for m in (vocab_size, n_left)]
-    first, second = (float(-(p * np.log(p)).sum()) for p in laws)
+    uniform = [np.full(m, 1 / m) for m in (vocab_size, n_left)]
+    first, second = (float(-(p * np.log(p)).sum()) for p in uniform)
     return np.array([first, second, math.log2(vocab_size) - math.log2(n_left)])
 
 
@@ -236,9 +236,9 @@ guessing_loss.refused("is nan, expected")(
 # --- ★ Shifting by one ------------------------------------------------------------
 
 
-@exercise("every token is asked for once, the end mark too", Rows())
+@exercise("every token is asked for once, the end token too", Rows())
 def shift() -> Iterator[tuple]:
-    """`shift(ids, end)`: one story's ids to x, from the end mark on, and y."""
+    """`shift(ids, end)`: one story's ids to x, from the end token on, and y."""
     ids, end = torch.randperm(50).tolist(), int(torch.randint(50, 100, ()))
     yield ids[:6], end
     yield ids[6:7], end
@@ -308,7 +308,7 @@ shift.mistake(READ_ALREADY)(lambda ids, end: (ids, ids))
 shift.mistake(READ_ALREADY)(lambda ids, end: ([end, *ids, end], [end, *ids, end]))
 
 
-NOT_ASKED = "the first token is never asked for: x begins with the end mark"
+NOT_ASKED = "the first token is never asked for: x begins with the end token"
 
 
 @shift.mistake(NOT_ASKED)
@@ -321,14 +321,14 @@ def no_marks(ids, end):
     return ids[:-1], ids[1:]
 
 
-@shift.mistake("the end mark is never asked for: who learns from this never stops")
+@shift.mistake("the end token is never asked for: who learns from this never stops")
 def no_stop(ids, end):
     return [end, *ids][:-1], ids
 
 
 CIRCLE = (
     "the last target is the first token: a story is not a circle, and after its last "
-    "token comes the end mark"
+    "token comes the end token"
 )
 
 
@@ -342,7 +342,7 @@ def circle_from_the_mark(ids, end):
     return [end, *ids], [*ids, *ids[:1]]
 
 
-@shift.mistake("the last token is asked for twice; after it comes the end mark")
+@shift.mistake("the last token is asked for twice; after it comes the end token")
 def last_token_again(ids, end):
     return [end, *ids], [*ids, *(ids[-1:] or [end])]
 
@@ -364,7 +364,7 @@ def no_mark_and_no_stop(ids, end):
 
 
 ANOTHER_STORY = (
-    "the end mark at the end is read as well; what follows is another story"
+    "the end token at the end is read as well; what follows is another story"
 )
 
 
@@ -388,13 +388,13 @@ def two_places(ids, end):
     return [end, *ids[:-1]], [*ids[1:], end]
 
 
-@shift.mistake("the targets are two places on, and the end mark is asked for twice")
+@shift.mistake("the targets are two places on, and the end token is asked for twice")
 def two_places_and_a_mark(ids, end):
     return [end, *ids], [*ids[1:], end, end]
 
 
 @shift.mistake(
-    "0 stands where the end mark belongs: 0 is a token like any other, and the end mark "
+    "0 stands where the end token belongs: 0 is a token like any other, and the end token "
     "has the id `end`"
 )
 def zero_for_the_mark(ids, end):
@@ -402,7 +402,7 @@ def zero_for_the_mark(ids, end):
 
 
 @shift.mistake(
-    "only the end of y is the end mark; a story starts where another has ended, so x "
+    "only the end of y is the end token; a story starts where another has ended, so x "
     "begins with it, too, and not with 0"
 )
 def zero_in_front(ids, end):
@@ -736,8 +736,8 @@ def targets_overwritten(x, y, vocab_size):
 # --- ★★ Warmer and colder ---------------------------------------------------------
 
 
-def _random_laws(*shape: int) -> Tensor:
-    """Random laws (..., V), each with one token that never comes."""
+def _random_distributions(*shape: int) -> Tensor:
+    """Random distributions (..., V), each with one token that never comes."""
     probs = torch.rand(*shape, dtype=torch.float64) + 0.1
     rows = probs.view(-1, shape[-1])
     numbers = torch.arange(len(rows))
@@ -746,40 +746,40 @@ def _random_laws(*shape: int) -> Tensor:
 
 
 @exercise("colder is bolder, warmer is wilder, and 0 stays 0")
-def temperature_law() -> Iterator[tuple]:
-    """`temperature_law(probs, t)`: laws (..., V) to laws at temperature t."""
-    yield _random_laws(3, 5), 0.6
-    yield _random_laws(2, 3, 4), 0.8
-    yield _down_the_columns(_random_laws(4, 3).float()), 0.5
-    yield _random_laws(6), 1.0
-    yield _random_laws(4, 5), 1.6
+def at_temperature() -> Iterator[tuple]:
+    """`at_temperature(probs, t)`: distributions (..., V) to those at t."""
+    yield _random_distributions(3, 5), 0.6
+    yield _random_distributions(2, 3, 4), 0.8
+    yield _down_the_columns(_random_distributions(4, 3).float()), 0.5
+    yield _random_distributions(6), 1.0
+    yield _random_distributions(4, 5), 1.6
     yield torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), 0.7
     yield torch.tensor([[0.5, 0.3, 0.2, 0.0]], dtype=torch.float64), 40.0
-    laws = [[0.9, 0.1, 0.0, 0.0], [0.3, 0.25, 0.24, 0.21], [0.4, 0.2, 0.4, 0.0]]
-    yield torch.tensor(laws, dtype=torch.float64), 5e-4
+    rows = [[0.9, 0.1, 0.0, 0.0], [0.3, 0.25, 0.24, 0.21], [0.4, 0.2, 0.4, 0.0]]
+    yield torch.tensor(rows, dtype=torch.float64), 5e-4
 
 
-@temperature_law.right
+@at_temperature.right
 def softmax_of_logarithms(probs, t):
     return (probs.log() / t).softmax(-1)
 
 
-@temperature_law.right
+@at_temperature.right
 def powers_of_shares(probs, t):
     power = (probs / probs.amax(-1, keepdim=True)) ** (1 / t)
     return power / power.sum(-1, keepdim=True)
 
 
-@temperature_law.right
+@at_temperature.right
 def law_by_law(probs, t):
-    laws = []
-    for law in probs.reshape(-1, probs.shape[-1]).tolist():
-        power = [(p / max(law)) ** (1 / t) for p in law]
-        laws.append([p / sum(power) for p in power])
-    return torch.tensor(laws).view(probs.shape)
+    rows = []
+    for row in probs.reshape(-1, probs.shape[-1]).tolist():
+        power = [(p / max(row)) ** (1 / t) for p in row]
+        rows.append([p / sum(power) for p in power])
+    return torch.tensor(rows).view(probs.shape)
 
 
-@temperature_law.right
+@at_temperature.right
 def where_it_can_come(probs, t):
     logits = probs.double().log() / t
     logits = logits - logits.amax(-1, keepdim=True)
@@ -798,19 +798,19 @@ NO_EFFECT = (
 )
 
 
-@temperature_law.mistake(NO_EFFECT)
+@at_temperature.mistake(NO_EFFECT)
 def shares_of_quotients(probs, t):
     return _shares(probs / t)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "warm and cold are mixed up: below 1 the likely tokens must gain"
 )
 def times_t(probs, t):
     return (probs.log() * t).softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "the probabilities are taken for logits: a token that never came gets a chance. "
     "What is the logit of a token with the probability p?"
 )
@@ -818,71 +818,69 @@ def probabilities_are_logits(probs, t):
     return (probs / t).softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "the logarithm is divided twice: once by t and, as the power 1/t, once more"
 )
 def divided_twice(probs, t):
     return (probs.log() / t**2).softmax(-1)
 
 
-@temperature_law.mistake(NO_EFFECT)
+@at_temperature.mistake(NO_EFFECT)
 def subtracted(probs, t):
     return (probs.log() - t).softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "the numbers are right up to a factor: they do not sum to one any more"
 )
 def power_alone(probs, t):
     return probs ** (1 / t)
 
 
-@temperature_law.mistake("a law is divided by t and not made to sum to one")
+@at_temperature.mistake("a distribution is divided by t and not made to sum to one")
 def quotient_alone(probs, t):
     return probs / t
 
 
-@temperature_law.mistake(
-    "these are logits at temperature t; the softmax is missing"
-)
+@at_temperature.mistake("these are logits at temperature t; the softmax is missing")
 def logits_alone(probs, t):
     return probs.log() / t
 
 
-@temperature_law.mistake(
-    "all laws together sum to one; each needs a sum of its own"
+@at_temperature.mistake(
+    "all distributions together sum to one; each needs a sum of its own"
 )
 def one_sum_for_all(probs, t):
     return probs ** (1 / t) / (probs ** (1 / t)).sum()
 
 
-OVER_LAWS = "the sum runs over the laws; it must run over the last axis, the tokens"
+OVER_ROWS = "the sum runs over the rows; it must run over the last axis, the tokens"
 
 
-@temperature_law.mistake(OVER_LAWS)
+@at_temperature.mistake(OVER_ROWS)
 def over_the_laws(probs, t):
     return (probs.log() / t).softmax(0)
 
 
-@temperature_law.mistake(OVER_LAWS)
+@at_temperature.mistake(OVER_ROWS)
 def over_the_laws_by_power(probs, t):
     return probs ** (1 / t) / (probs ** (1 / t)).sum(0)
 
 
-@temperature_law.mistake(
-    "with laws (B, T, V) the sum must still run over the last axis: that is axis -1, "
+@at_temperature.mistake(
+    "with probs (B, T, V) the sum must still run over the last axis: that is axis -1, "
     "and 1 only of a matrix"
 )
 def over_axis_one(probs, t):
     return (probs.log() / t).softmax(1)
 
 
-@temperature_law.mistake("these are logarithms of probabilities")
+@at_temperature.mistake("these are logarithms of probabilities")
 def log_probabilities(probs, t):
     return (probs.log() / t).log_softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "the logarithm has the base 2; the softmax takes e to the power, so the logarithm "
     "has to be the natural one"
 )
@@ -890,7 +888,7 @@ def base_two(probs, t):
     return (probs.log2() / t).softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "the logarithm has the base 10; the softmax takes e to the power, so the logarithm "
     "has to be the natural one"
 )
@@ -898,14 +896,14 @@ def base_of_ten(probs, t):
     return (probs.log10() / t).softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "log1p is the logarithm of 1 + p: it keeps 0 finite and changes all the others"
 )
 def logarithm_of_one_more(probs, t):
     return (probs.log1p() / t).softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "0 stands where ln 0 does: but a logit of 0 is that of the probability 1. What never "
     "comes has the logit −∞"
 )
@@ -913,22 +911,22 @@ def zero_for_minus_infinity(probs, t):
     return (torch.where(probs > 0, probs.log(), 0.0) / t).softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "these are log-odds, ln(p / (1 − p)): right for a choice of two by a sigmoid. Here "
-    "the softmax makes a law of ln p"
+    "the softmax makes a distribution of ln p"
 )
 def log_odds(probs, t):
     return ((probs / (1 - probs)).log() / t).softmax(-1)
 
 
-@temperature_law.mistake(
+@at_temperature.mistake(
     "only the likeliest token is left: that is the limit of t → 0"
 )
 def greedy(probs, t):
     return F.one_hot(probs.argmax(-1), probs.shape[-1]).double()
 
 
-@temperature_law.symptom
+@at_temperature.symptom
 def something_small(found, probs, t):
     if found.shape != probs.shape or not (gets := found[probs == 0]).numel():
         return None
@@ -957,12 +955,12 @@ def low_logit(probs, t):
     return (logits / t).softmax(-1)
 
 
-@temperature_law.symptom
+@at_temperature.symptom
 def vanished(found, probs, t):
     if found.shape == probs.shape and t < 0.01 and not found.isfinite().all():
         return (
             f"at t = {t:g} some answers are not numbers: powers of small numbers vanish, "
-            f"and 0/0 is nothing. A factor common to one law changes nothing: which one "
+            f"and 0/0 is nothing. A factor common to one row changes nothing: which one "
             f"keeps its largest number from vanishing?"
         )
     return None
@@ -983,11 +981,11 @@ def softmax_by_hand(probs, t):
     return _shares((probs.log() / t).exp())
 
 
-@temperature_law.symptom
+@at_temperature.symptom
 def no_numbers(found, probs, t):
     if found.shape == probs.shape and not found.isfinite().all():
         return (
-            "some answers are not numbers. One token of each law never comes: its "
+            "some answers are not numbers. One token of each row never comes: its "
             "probability is 0, and ln 0 is −∞. The softmax can take −∞ (not +∞: is a "
             "sign wrong?), few other things can"
         )
@@ -1004,7 +1002,7 @@ def entropy_for_logits(probs, t):
     return (probs * probs.log() / t).softmax(-1)
 
 
-@temperature_law.symptom
+@at_temperature.symptom
 def ties_broken(found, probs, t):
     if t >= 0.01 or found.shape != probs.shape:
         return None
@@ -1027,7 +1025,7 @@ def never_below_a_tenth(probs, t):
     return softmax_of_logarithms(probs, max(t, 0.1))
 
 
-@temperature_law.refused("`probs` is not what it was")
+@at_temperature.refused("`probs` is not what it was")
 def in_place(probs, t):
     return probs.log_().div_(t).softmax(-1)
 
@@ -1136,8 +1134,9 @@ def probabilities_moved(logits, x, y, rate):
 
 
 SHIFTED = (
-    "the laws are right, but the logits are others: what is added to a row changes no "
-    "law, but the table after the step is the one before, moved by the gradient"
+    "the probabilities are right, but the logits are others: what is added to a row "
+    "changes no probability, but the table after the step is the one before, moved by "
+    "the gradient"
 )
 
 
@@ -1288,7 +1287,7 @@ def pairs_written_once(logits, x, y, rate):
 
 
 @table_step.mistake(
-    "the probabilities sum to one over the columns; a row is one law"
+    "the probabilities sum to one over the columns; a row is one distribution"
 )
 def columns_are_laws(logits, x, y, rate):
     counts = pairs_put_together(x, y, len(logits))
@@ -1326,7 +1325,7 @@ def transposed_counts(logits, x, y, rate):
 
 
 @table_step.mistake(
-    "the rows are those of the tokens that came; a law belongs to the token read"
+    "the rows are those of the tokens that came; a distribution belongs to the token read"
 )
 def rows_of_the_targets(logits, x, y, rate):
     real = y >= 0
@@ -1636,7 +1635,7 @@ def how_many_can_come(groups):
 
 @best_loss.mistake(
     "one was added to every count: that is for a sample; here the rows are all there is, "
-    "and the shares are the law"
+    "and the shares are the distribution"
 )
 @_weighed
 def one_added(groups):
