@@ -18,7 +18,7 @@ THINGS: dict[str, dict] = NAMES["things"]
 TOYS = tuple(name for name, thing in THINGS.items() if "personal" not in thing)
 GIRLS, BOYS = tuple(NAMES["girls"]), tuple(NAMES["boys"])
 VISITORS = (*NAMES["late_girls"], *NAMES["late_boys"])
-HOUSE_NUMBERS = tuple(map(str, range(1, 100)))
+HOUSE_NUMBERS = tuple(map(str, range(1, 200)))
 PERSONS = ("girl", "boy", "friend", "visitor")
 
 
@@ -50,8 +50,8 @@ class World:
     def entities(self, kind: str) -> tuple[str, ...]:
         """The names of all entities of a kind.
 
-        "spot park": the spots in the park; "place snow": where one goes in snow;
-        "friend girl": whom a girl meets.
+        "spot park": the spots in the park; "place snow yes": where one goes in snow
+        with a dog; "friend girl": whom a girl meets.
         """
         kind, _, which = kind.partition(" ")
         if kind == "spot":
@@ -64,11 +64,17 @@ class World:
             "thing": self.things,
             "toy": tuple(t for t in self.things if t in TOYS) or self.things,
             "colour": self.colours,
+            "warm": self._shades("warm"),
+            "cool": self._shades("cool"),
             "quality": self.qualities,
-            "place": _places_in(which, self.places),
+            "place": _places_for(which, self.places),
             "number": HOUSE_NUMBERS[: self.most],
         }
         return chosen[kind] if kind in chosen else KINDS[kind][: self.most]
+
+    def _shades(self, hue: str) -> tuple[str, ...]:
+        """The colours of one half; its first if this world has none of them."""
+        return tuple(c for c in KINDS[hue] if c in self.colours) or KINDS[hue][:1]
 
     def kinds(self) -> tuple[str, ...]:
         """Every kind but the spots, of which each place has its own."""
@@ -76,7 +82,9 @@ class World:
 
     def forms(self, kind: str, name: str, form: str) -> str:
         """The word that a draw of this entity writes."""
-        return _place_forms(name)[form] if kind.startswith("place") else name
+        if kind.startswith("place"):
+            return _place_forms(name)[form]
+        return _said(name) if form == "said" else name
 
     def remember(
         self, memory: Mapping[str, str], name: str, kind: str, entity: str
@@ -87,6 +95,9 @@ class World:
         new = {name: entity, f"drawn {kind}": ", ".join(all_drawn)}
         if kind.startswith("place"):
             new |= {f"{name}.{f}": text for f, text in _place_forms(entity).items()}
+        if kind == "relative":
+            said = _said(entity)
+            new |= {f"{name}.said": said, f"{name}.Said": said[0].upper() + said[1:]}
         if kind.split()[0] in PERSONS:
             cast = f"{memory.get('cast', '')} {name}={entity}".strip()
             new |= {"cast": cast, **_cast_forms(cast)}
@@ -104,11 +115,29 @@ def _place_forms(name: str) -> dict[str, str]:
     return {"at": at, "to": f"to the {name}", "At": at[0].upper() + at[1:]}
 
 
-def _places_in(weather: str, places: tuple[str, ...]) -> tuple[str, ...]:
-    """Where one goes in snow; in all other weather, and if there is no such place,
-    everywhere."""
-    snowy = tuple(place for place in places if "snow" in PLACES[place])
-    return snowy if weather == "snow" and snowy else places
+def _places_for(which: str, places: tuple[str, ...]) -> tuple[str, ...]:
+    """Where one goes in a weather, with or without a dog: "snow yes".
+
+    If there is no such place, everywhere.
+    """
+    weather, _, dog = which.partition(" ")
+    fit = tuple(
+        place
+        for place in places
+        if ("snow" in PLACES[place] or weather != "snow")
+        and not (dog == "yes" and PLACES[place].get("no_dogs"))
+    )
+    return fit or places
+
+
+def _said(relative: str) -> str:
+    """What one calls a relative of one's own.
+
+    >>> _said("aunt Dot"), _said("big sister")
+    ('Aunt Dot', 'my big sister')
+    """
+    named = relative.startswith(("aunt ", "uncle "))
+    return relative[0].upper() + relative[1:] if named else f"my {relative}"
 
 
 def two_forms(errand: str) -> tuple[str, str]:
@@ -188,7 +217,6 @@ def _cast_forms(cast: str) -> dict[str, str]:
         forms[f"{role}.he"] = he if alone else name
         forms[f"{role}.He"] = he.capitalize() if alone else name
         forms[f"{role}.him"] = him if alone else name
-        forms[f"{role}.own"] = his if alone else "the"
         forms[f"{role}.same"] = "girl" if girl else "boy"
         forms[f"{role}.his"] = his if alone else f"{name}'s"
         forms[f"{role}.His"] = (
