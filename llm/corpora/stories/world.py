@@ -214,6 +214,7 @@ def _cast_forms(cast: str) -> dict[str, str]:
         alone = sum(is_girl(other) == girl for other in people.values()) == 1
         he, him, his = ("she", "her", "her") if girl else ("he", "him", "his")
         forms[role] = name
+        forms[f"{role}.names"] = f"{name}'s"
         forms[f"{role}.he"] = he if alone else name
         forms[f"{role}.He"] = he.capitalize() if alone else name
         forms[f"{role}.him"] = him if alone else name
