@@ -26,7 +26,7 @@ from llm.corpora.stories.grammar import (
     walk,
 )
 from llm.corpora.stories.story import WHOLE
-from llm.corpora.stories.world import PERSONS, is_girl, replay
+from llm.corpora.stories.world import KINDS, PERSONS, is_girl, replay
 from tests.house.notebooks import ROOT
 
 WEATHERS = ("sun", "cloud", "wind", "snow")
@@ -240,6 +240,68 @@ def test_what_is_done_fits_the_season(many):
             assert not winter, s.text
             seen["sun"] += 1
     assert min(seen.values()) > 50
+
+
+def test_winter_afternoons_are_short_and_august_has_no_school(many):
+    """No clock strikes five on a playground in January."""
+    seen = Counter()
+    for s in many:
+        if s.text.startswith("After school"):
+            assert not re.search(r"\bin (August|December|January)\b", s.text)
+            assert not re.search(
+                r"^.*?(Saturday|Sunday).*? in ", s.text.split(",")[1]
+            )
+            seen["school"] += 1
+        if re.search(r"\bafternoon in (December|January|February)\b", s.text):
+            assert not re.search(
+                r"\b(five|six)( o'clock)?\.|(past|to) (five|six)", s.text
+            )
+            seen["winter"] += 1
+    assert min(seen.values()) > 40
+
+
+def test_two_colours_that_are_compared_are_never_alike(many):
+    """In a mix-up and where somebody seeks another one, nobody can take the two for
+    each other: one is of the warm half, one of the cool."""
+    warm, cool = {*KINDS["warm"]}, {*KINDS["cool"]}
+    assert warm | cool == {*WHOLE.colours} and not warm & cool
+    seen = Counter()
+    for s in many:
+        if s.plot == "mixup":
+            colours = {
+                a.split()[1] for q, a in s.questions if q.startswith("Which")
+            }
+        elif found := re.search(r"They found the (\S+) one", s.text):
+            colours = {found[1], re.search(r"\ba \S+ (\S+) ", s.summary)[1]}
+        else:
+            continue
+        assert len(colours & warm) == len(colours & cool) == 1, s.text
+        seen[s.plot] += 1
+    assert {*seen} == {"mixup", "owner"} and min(seen.values()) > 50
+
+
+def test_the_tool_fits_what_the_thing_fell_into(many):
+    """Nobody fishes in a hedge, nor sweeps in a well."""
+    seen = Counter()
+    for s in many:
+        if s.plot == "stuck":
+            answers = dict(s.questions)
+            pit = answers["Where did it fall?"]
+            tool = next(a for q, a in s.questions if re.match("What did M", q))
+            deep = not re.search("bush|hedge|branches", pit)
+            reaches_down = re.search("fishing rod|boat hook|pole|rope", tool)
+            assert bool(reaches_down) == deep, s.text
+            seen[deep] += 1
+    assert min(seen.values()) > 50
+
+
+def test_a_note_for_everybody_names_no_child_and_no_door(many):
+    notes = [note for s in many for note in re.findall(r'"(Found: .*?)"', s.text)]
+    everyone = {*WHOLE.girls, *WHOLE.boys, *WHOLE.visitors}
+    for note in notes:
+        assert not {*re.findall(r"[A-Z]\w+", note)} & everyone
+        assert not re.search(r"\d", note) and " Ask at the " in note
+    assert len(notes) > 50
 
 
 def test_a_promise_is_kept_at_the_hour_and_the_door_that_were_named(many):

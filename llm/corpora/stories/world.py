@@ -97,7 +97,10 @@ class World:
             new |= {f"{name}.{f}": text for f, text in _place_forms(entity).items()}
         if kind == "relative":
             said = _said(entity)
-            new |= {f"{name}.said": said, f"{name}.Said": said[0].upper() + said[1:]}
+            new |= {
+                f"{name}.said": said,
+                f"{name}.Said": said[0].upper() + said[1:],
+            }
         if kind.split()[0] in PERSONS:
             cast = f"{memory.get('cast', '')} {name}={entity}".strip()
             new |= {"cast": cast, **_cast_forms(cast)}
