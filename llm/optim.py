@@ -13,9 +13,9 @@ from torch.optim import Optimizer
 class StepByStep(Optimizer):
     """What all optimizers here share: one parameter after the other is moved.
 
-    A subclass says in `move` how; `state` is what it remembers of this parameter, at
-    first nothing, `group` its settings: `lr`, the learning rate, and others. Groups,
-    state dictionaries and `zero_grad` are those of PyTorch.
+    A subclass says in `move` how; `state` is what it remembers of this parameter,
+    at first nothing, `group` its settings: `lr`, the learning rate, and others.
+    Groups, state dictionaries and `zero_grad` are those of PyTorch.
     """
 
     def __init__(self, params: Iterable, **settings: float | bool) -> None:
@@ -38,7 +38,8 @@ class StepByStep(Optimizer):
 class SGD(StepByStep):
     """Step against the gradient; with momentum, against a running sum of gradients.
 
-    lr: learning rate; momentum: what is kept of the sum in each step, from 0 up to 1.
+    lr: learning rate; momentum: what is kept of the sum in each step, at least 0
+    and below 1.
 
     **Source:** Robbins and Monro (1951); momentum from Polyak (1964), equation 9.
     """
@@ -57,9 +58,9 @@ class Adam(StepByStep):
     """Step by the mean of the gradients over the root of the mean of their squares.
 
     Both means forget: an old gradient counts less by a factor of beta in each step.
-    They begin at zero, so the first are too small, and are divided by the share that
-    is there already. Every component is thus moved by about `lr`, however large its
-    gradient.
+    They begin at zero, so the first are too small, and are divided by the share
+    that is there already. Every component is thus moved by about `lr`, however
+    large its gradient.
 
     betas: what is kept of the mean, and of the mean square. eps: keeps the division
     from failing where there never was a gradient.
@@ -90,8 +91,8 @@ class Adam(StepByStep):
 class AdamW(Adam):
     """Adam, and before each step every parameter shrinks by the same factor.
 
-    The shrinking does not pass through the means, so a parameter with large gradients
-    shrinks as much as others.
+    The shrinking does not pass through the means, so a parameter with large
+    gradients shrinks as much as others.
 
     weight_decay: times the learning rate, the share by which a parameter shrinks.
 
@@ -114,17 +115,18 @@ class AdamW(Adam):
 
 
 class Muon(AdamW):
-    """Momentum whose singular values are all made about 1, for groups of matrices with
-    `orthogonal` set; AdamW for the others.
+    """Momentum whose singular values are all made about 1, for groups of matrices
+    with `orthogonal` set; AdamW for the others.
 
-    A gradient has a few large singular values and many small ones; a step in which all
-    are equal moves the rare directions as far as the frequent ones. The factor behind
-    it makes the components of a step about as large as those of AdamW, so that one
-    learning rate fits both.
+    A gradient has a few large singular values and many small ones; a step in which
+    all are equal moves the rare directions as far as the frequent ones. The factor
+    behind it makes the components of a step about as large as those of AdamW, so
+    that one learning rate fits both.
 
     momentum: what is kept of the mean gradient in each step. See `muon_groups`.
 
-    **Source:** Jordan et al. (2024); the factor from Liu et al. (2025), section 2.2.
+    **Source:** Jordan et al. (2024); the factor from Liu et al. (2025), section
+    2.2.
     """
 
     def __init__(
@@ -137,9 +139,8 @@ class Muon(AdamW):
             return super().move(p, grad, state, group)
         kept = group["momentum"]
         state["mean"] = kept * state.get("mean", 0) + (1 - kept) * grad
-        ahead = (
-            kept * state["mean"] + (1 - kept) * grad
-        )  # Nesterov: one step further
+        # Nesterov's: the mean as it would be if this gradient came once more
+        ahead = kept * state["mean"] + (1 - kept) * grad
         p *= 1 - group["lr"] * group["weight_decay"]
         factor = 0.2 * math.sqrt(max(p.shape))
         p -= group["lr"] * factor * orthogonalised(ahead)
@@ -148,18 +149,17 @@ class Muon(AdamW):
 def orthogonalised(matrix: Tensor, n_steps: int = 5) -> Tensor:
     """The matrix with all its singular values moved to between about 0.7 and 1.2.
 
-    Each step applies the polynomial a·s + b·s³ + c·s⁵ to every singular value s, by
-    matrix products alone. The coefficients are chosen so that small values grow fast;
-    in return the large ones do not settle at 1, but around it.
+    Each step applies the polynomial a·s + b·s³ + c·s⁵ to every singular value s,
+    by matrix products alone. The coefficients are chosen so that small values grow
+    fast; in return the large ones do not settle at 1, but around it.
 
     matrix: (M, N). Returns the same shape.
 
     **Source:** Jordan et al. (2024), the Newton–Schulz iteration.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = (
-        matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
-    )  # the smaller square
+    # Of the two squares, X Xᵀ and XᵀX, the smaller one is computed.
+    x = matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
     x = x / x.norm().clamp(min=1e-7)  # no singular value is above 1
     for _ in range(n_steps):
         square = x @ x.mT

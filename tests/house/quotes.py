@@ -152,7 +152,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "optim": {
         "warmup_cosine": 15,
         "warmup_stable_decay": 15,
-        "clip_gradients": 15,
+        "clip_gradients": 14,
         "check_settings": None,
         "*": 14,
     },

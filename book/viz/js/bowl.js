@@ -132,12 +132,13 @@ function reached(losses) {
 
 function verdict(losses, { optimizer, rate }) {
   const since = reached(losses), last = losses.at(-1) / losses[0];
-  const said = since >= 0 ? `From step ${since} on, its loss stays below a millionth of what it was.`
+  const said = since >= 0 ? `From step ${since} of ${STEPS} on, the loss stays below a millionth of what it was.`
     : last > 1 ? `The loss grows: ${last > 1e6 || !Number.isFinite(last) ? "more than a million times" : `${last.toPrecision(2)} times`} that of the start after ${STEPS} steps.`
-      : `After ${STEPS} steps the loss is ${last.toPrecision(2)} of what it was; the goal, a millionth, is not reached.`;
+      : `After ${STEPS} steps the loss is ${inMillionths(last)} of what it was; the goal, one millionth, is not reached for good.`;
   return `${NAMES[optimizer][0].toUpperCase()}${NAMES[optimizer].slice(1)}, rate ${rateShown(rate)}. ${said}`;
 }
 
+const inMillionths = (share) => (share < 0.001 ? `${+(1e6 * share).toPrecision(2)} millionths` : share.toPrecision(2));
 const rateShown = (rate) => `${+rate.toPrecision(2)}`;
 
 function render({ model, el }) {
