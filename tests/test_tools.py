@@ -11,6 +11,7 @@ import book_pages
 import book_workbook
 import build_pdf
 import check_site
+import compare_optimizers
 import nbformat
 import pytest
 import run_notebooks
@@ -304,3 +305,40 @@ def test_a_site_with_an_address_knows_its_own_folder():
 
 def test_the_addresses_of_this_book_can_be_read():
     assert set(book_addresses.addresses()) == set(EMPTY)
+
+
+# ------------------------------------------------------------ comparing optimizers
+def test_the_steps_to_the_target_lie_between_two_measurements():
+    goal = compare_optimizers.TARGET
+    curve = [(0, goal + 4), (20, goal + 1), (40, goal - 3)]
+    assert compare_optimizers.steps_needed(curve) == 25
+    assert compare_optimizers.steps_needed(curve[:2]) is None
+
+
+def test_a_trial_ends_where_it_is_slower_than_the_best(monkeypatch):
+    goal, asked = compare_optimizers.TARGET, []
+
+    def descent(name, rate, seed, steps, held_out):
+        asked.append((rate, steps))
+        needed = {0.032: 90, 0.064: 50}.get(rate, 1000)
+        end = min(steps, 20 * -(-needed // 20))
+        return [(0, goal + needed), (end, goal + needed - end)]
+
+    monkeypatch.setattr(compare_optimizers, "descent", descent)
+    best, second, *others = compare_optimizers.tuned("Muon", 400, ())
+    assert (best["rate"], best["needed"]) == (0.064, 50)
+    assert (second["rate"], second["needed"]) == (0.032, 90)
+    assert all(trial["needed"] is None for trial in others)
+    assert [steps for _, steps in asked] == [400, 400, 400, 100, 100, 60, 60]
+
+
+def test_where_no_trial_is_on_target_the_lowest_whole_one_is_best(monkeypatch):
+    last = {0.008: (400, 3.0), 0.016: (400, 2.7), 0.032: (80, 2.6)}
+
+    def descent(name, rate, *others):
+        return [(0, 6.0), last.get(rate, (400, 4.0))]
+
+    monkeypatch.setattr(compare_optimizers, "descent", descent)
+    trials = compare_optimizers.tuned("Muon", 400, ())
+    assert [t["rate"] for t in trials][:2] == [0.016, 0.008]
+    assert trials[-1]["rate"] == 0.032  # it was lost on the way

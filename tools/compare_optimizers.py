@@ -5,9 +5,9 @@
 Writes data/checkpoints/stories_optimizers.json, and brings data/SOURCES.md up to
 date. Every optimizer has the same trials: seven learning rates, each twice the one
 before, on seed 0. The rate that needs the fewest steps is then run on three other
-seeds. A seed gives every optimizer the same first weights and the same stories, and
+seeds. A seed gives every optimizer the same first parameters and the same stories, and
 nothing but the optimizer differs: no clipping, no schedule but a warm-up of twenty
-steps. Takes about half an hour on one core. The chapter that shows the record is then
+steps. Takes about an hour on one core. The chapter that shows the record is then
 to be run again:
 
     python tools/run_notebooks.py chapters/14*
@@ -65,7 +65,7 @@ TRIALS = 7
 
 
 def small_model(seed: int) -> nn.Module:
-    """A Transformer of two layers, with the first weights of a seed."""
+    """A Transformer of two layers, with the first parameters of a seed."""
     torch.manual_seed(seed)
     return build(
         GPTConfig(
