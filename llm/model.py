@@ -65,46 +65,7 @@ class GPTConfig:
     bias: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.architecture not in PRESETS:
-            raise ValueError(
-                f"architecture={self.architecture!r} is not one of "
-                f"{', '.join(PRESETS)}"
-            )
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if "int" in str(field.type) and value is not None:
-                if not isinstance(value, Integral):
-                    raise ValueError(f"{field.name}={value!r} is no whole number")
-                if value < 1:
-                    raise ValueError(f"{field.name}={value} must be at least 1")
-        limits = {
-            "dropout": (0 <= self.dropout < 1, "at least 0 and below 1"),
-            "norm_eps": (0 < self.norm_eps < 1, "above 0 and below 1"),
-            "rope_base": (1 < self.rope_base < math.inf, "above 1"),
-            "gelu": (self.gelu in GELUS, f"one of {', '.join(GELUS)}"),
-        }
-        for name, (fine, wanted) in limits.items():
-            if not fine:
-                raise ValueError(f"{name}={getattr(self, name)} must be {wanted}")
-        self.refuse_idle_settings()
-        check_heads(self.d_model, self.n_heads, self.n_kv_heads or self.n_heads)
-        if self.architecture == "llama" and self.head_dim % 2:
-            raise ValueError(
-                f"d_model={self.d_model} over n_heads={self.n_heads} gives heads "
-                f"of odd width {self.head_dim}, but rotary positions turn pairs"
-            )
-
-    def refuse_idle_settings(self) -> None:
-        """Raises `ValueError` for what this architecture has no place for."""
-        idle, why = "rope_base", "its positions are learned"
-        if self.architecture == "llama":
-            idle, why = "gelu", "its feed-forward layer is a SwiGLU"
-        default = {f.name: f.default for f in dataclasses.fields(self)}[idle]
-        if getattr(self, idle) != default:
-            raise ValueError(
-                f"{idle}={getattr(self, idle)} means nothing to architecture="
-                f"{self.architecture!r}: {why}; leave it out"
-            )
+        check_config(self)
 
     @property
     def head_dim(self) -> int:
@@ -121,6 +82,56 @@ class GPTConfig:
     def biased(self) -> bool:
         """Have linear layers and LayerNorm a bias?"""
         return self.architecture == "gpt2" if self.bias is None else self.bias
+
+
+def check_config(config: GPTConfig) -> None:
+    """Raises `ValueError` for sizes that are none, or contradict each other."""
+    c = config
+    if c.architecture not in PRESETS:
+        raise ValueError(
+            f"architecture={c.architecture!r} is not one of {', '.join(PRESETS)}"
+        )
+    check_sizes(c)
+    limits = {
+        "dropout": (0 <= c.dropout < 1, "at least 0 and below 1"),
+        "norm_eps": (0 < c.norm_eps < 1, "above 0 and below 1"),
+        "rope_base": (1 < c.rope_base < math.inf, "above 1"),
+        "gelu": (c.gelu in GELUS, f"one of {', '.join(GELUS)}"),
+    }
+    for name, (fine, wanted) in limits.items():
+        if not fine:
+            raise ValueError(f"{name}={getattr(c, name)} must be {wanted}")
+    refuse_idle_settings(c)
+    check_heads(c.d_model, c.n_heads, c.n_kv_heads or c.n_heads)
+    if c.architecture == "llama" and c.head_dim % 2:
+        raise ValueError(
+            f"d_model={c.d_model} over n_heads={c.n_heads} gives heads "
+            f"of odd width {c.head_dim}, but rotary positions turn pairs"
+        )
+
+
+def check_sizes(config: GPTConfig) -> None:
+    """Raises `ValueError` for a size that is no whole number from 1."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if "int" in str(field.type) and value is not None:
+            if not isinstance(value, Integral):
+                raise ValueError(f"{field.name}={value!r} is no whole number")
+            if value < 1:
+                raise ValueError(f"{field.name}={value} must be at least 1")
+
+
+def refuse_idle_settings(config: GPTConfig) -> None:
+    """Raises `ValueError` for what this architecture has no place for."""
+    idle, why = "rope_base", "its positions are learned"
+    if config.architecture == "llama":
+        idle, why = "gelu", "its feed-forward layer is a SwiGLU"
+    default = {f.name: f.default for f in dataclasses.fields(config)}[idle]
+    if getattr(config, idle) != default:
+        raise ValueError(
+            f"{idle}={getattr(config, idle)} means nothing to architecture="
+            f"{config.architecture!r}: {why}; leave it out"
+        )
 
 
 class TransformerBlock(nn.Module):
@@ -221,13 +232,21 @@ class GPT(nn.Module):
 
     def new_caches(self, batch_size: int) -> list[KVCache]:
         """One empty `KVCache` for each block, where the parameters live."""
-        c, weight = self.config, self.head.weight
-        n_kv_heads = c.n_kv_heads or c.n_heads
-        sizes = (batch_size, n_kv_heads, c.context_length, c.head_dim)
-        n_bytes = 2 * len(self.blocks) * math.prod(sizes) * weight.element_size()
-        if weight.is_cpu:
-            check_memory(n_bytes, f"keys and values of batch_size={batch_size}")
-        return [KVCache(*sizes, weight.device, weight.dtype) for _ in self.blocks]
+        return new_caches(self, batch_size)
+
+
+def new_caches(model: GPT, batch_size: int) -> list[KVCache]:
+    """An empty `KVCache` for each block of a model, where its parameters live.
+
+    Raises `ValueError` for more than the memory of this machine.
+    """
+    c, weight = model.config, model.head.weight
+    n_kv_heads = c.n_kv_heads or c.n_heads
+    sizes = (batch_size, n_kv_heads, c.context_length, c.head_dim)
+    n_bytes = 2 * len(model.blocks) * math.prod(sizes) * weight.element_size()
+    if weight.is_cpu:
+        check_memory(n_bytes, f"keys and values of batch_size={batch_size}")
+    return [KVCache(*sizes, weight.device, weight.dtype) for _ in model.blocks]
 
 
 def visible(
