@@ -19,7 +19,7 @@ def feed_forward_width(config: GPTConfig) -> int:
 
 
 def matrices(config: GPTConfig) -> dict[str, list[Shape]]:
-    """The matrices of one block: the widths of what goes in and of what comes out."""
+    """The matrices of one block: the widths of what goes in and what comes out."""
     c, d_ff = config, feed_forward_width(config)
     kv_width = c.head_dim * (c.n_kv_heads or c.n_heads)
     query_and_output = 2 * [(c.d_model, c.d_model)]
@@ -60,11 +60,11 @@ def flops_by_part(
     config: GPTConfig, n_tokens: int, n_cached: int = 0, *, square: bool = False
 ) -> dict[str, int]:
     """Floating-point operations to read `n_tokens` of one sequence, those of
-    `n_cached` earlier ones being done: matrix products only, a multiplication and an
-    addition as two operations.
+    `n_cached` earlier ones being done: matrix products only, a multiplication and
+    an addition as two operations.
 
-    The scores are counted for the pairs that a causal model needs; square: True = for
-    all pairs, as where the future is computed and then hidden.
+    The scores are counted for the pairs that a causal model needs; square: True =
+    for all pairs, as where the future is computed and then hidden.
 
     **Source:** Kaplan et al. (2020), section 2.1.
     """
@@ -149,7 +149,7 @@ def training_bytes(
 ) -> dict[str, int]:
     """What a training step holds in memory, in float32: four bytes a number."""
     numbers = {
-        "weights": parameters(config),
+        "parameters": parameters(config),
         "gradients": parameters(config),
         "optimizer": optimizer_numbers(config, optimizer),
         "activations": activation_numbers(config, batch_size, n_tokens),
@@ -160,12 +160,12 @@ def training_bytes(
 def writing_bytes(
     config: GPTConfig, batch_size: int, n_tokens: int, bytes_per_number: int = 4
 ) -> dict[str, int]:
-    """What writing holds in memory: the weights, and the keys and values so far.
+    """What writing holds in memory: parameters, and the keys and values so far.
 
     bytes_per_number: 4 for float32, 2 for bfloat16.
     """
     numbers = {
-        "weights": parameters(config),
+        "parameters": parameters(config),
         "cache": cache_numbers(config, batch_size, n_tokens),
     }
     return {name: bytes_per_number * n for name, n in numbers.items()}

@@ -127,7 +127,7 @@ def test_bytes_in_training(seed):
     optimizer = torch.optim.AdamW(model.parameters())
     optimizer.step()
     assert count.training_bytes(config, *x.shape) == {
-        "weights": sum(p.nbytes for p in model.parameters()),
+        "parameters": sum(p.nbytes for p in model.parameters()),
         "gradients": sum(p.grad.nbytes for p in model.parameters()),
         "optimizer": remembered(optimizer),
         "activations": kept.n_bytes,
@@ -188,7 +188,7 @@ def test_what_an_optimizer_remembers(name, seed):
 def test_bytes_in_writing(seed):
     config, model, x, _ = case(seed)
     found = {
-        "weights": sum(p.nbytes for p in model.parameters()),
+        "parameters": sum(p.nbytes for p in model.parameters()),
         "cache": sum(c.k.nbytes + c.v.nbytes for c in model.new_caches(len(x))),
     }
     assert count.writing_bytes(config, len(x), config.context_length) == found

@@ -24,6 +24,7 @@ MACHINE = {
     "loss": (12.6, 0.4, ""),
     "optimizer": (7.2, 0.4, ""),
 }
+MODEL = ("embedding", "attention", "feed-forward", "head")
 WIDTH = 1.7
 CENTRED = {"ha": "center", "fontsize": 9, "color": INK}
 
@@ -114,15 +115,17 @@ def frame(
 def machine(lit: str | None = None) -> Axes:
     """The map of the whole machine, with one box lit: where the reader stands.
 
-    lit: a name in `MACHINE`; None = the whole. Raises `ValueError` for another.
+    lit: a name in `MACHINE`, or "model" for all boxes of the model; None = none of
+    them. Raises `ValueError` for another.
     """
-    if lit is not None and lit not in MACHINE:
+    bright = MODEL if lit == "model" else (lit,)
+    if lit is not None and not set(bright) <= MACHINE.keys():
         raise ValueError(
-            f"no box {lit!r} on the map; choose from {', '.join(MACHINE)}"
+            f"no box {lit!r} on the map; choose from {', '.join(MACHINE)}, model"
         )
     ax = blank(7.4, 1.95, 15.9, 3.5)
     for name, (x, y, _) in MACHINE.items():
-        box(ax, x, y, name.replace("-", "-\n"), width=WIDTH, lit=name == lit)
+        box(ax, x, y, name.replace("-", "-\n"), width=WIDTH, lit=name in bright)
     row = [name for name, (_, y, _) in MACHINE.items() if y > 1]
     for here, there in pairwise(row):
         x, y, flows = MACHINE[here]
