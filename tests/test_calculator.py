@@ -1,7 +1,6 @@
 """The calculator of the page counts as llm.count does."""
 
 import dataclasses
-import re
 
 import pytest
 
@@ -17,7 +16,7 @@ CASES += [(config, 8, 1024) for config in MODELS]
 CODE = """return input.cases.map(([c, B, T]) => ({
     parameters: parametersByPart(c), flops: flopsByPart(c, T),
     training: trainingBytes(c, B, T), writing: writingBytes(c, B, T, 2),
-    complaint: complaint(input.sizes[c.at], T) }));"""
+    complaint: complaint(input.sizes[c.at]) }));"""
 
 
 def described(config, at):
@@ -56,17 +55,18 @@ def test_the_calculator_refuses_what_the_configuration_refuses(
     tmp_path, sizes, says
 ):
     config = calculator.all_sizes(calculator.gpt2(1024, 768, 12, 12)) | sizes
-    code = "return complaint(input.config, 64);"
+    code = "return complaint(input.config);"
     assert says in computed(tmp_path, "calculator", code, config=config)
     with pytest.raises(ValueError):
         GPTConfig(**config)
 
 
-def test_a_text_longer_than_the_context_is_refused(tmp_path):
-    config = calculator.all_sizes(MODELS[0])
-    code = "return complaint(input.config, 1025);"
-    found = computed(tmp_path, "calculator", code, config=config)
-    assert re.search("1025 tokens are more than context_length=1024", found)
+def test_only_head_counts_that_fit_are_offered(tmp_path):
+    code = "return input.widths.map(divisors);"
+    widths = [1, 7, 64, 768, 1600]
+    assert computed(tmp_path, "calculator", code, widths=widths) == [
+        [d for d in range(1, n + 1) if n % d == 0] for n in widths
+    ]
 
 
 def test_an_unknown_preset_is_refused():

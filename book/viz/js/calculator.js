@@ -4,10 +4,10 @@ import { BARS, bars, fill } from "./bars.js";
 import { element, number, row, select } from "./elements.js";
 
 const CSS = `${BARS}
-  .sizes { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5em, 1fr)); gap: .45em 1em; margin-bottom: .6em; }
+  .sizes { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15.5em), 1fr)); gap: .45em 1.6em; margin-bottom: .6em; }
   .sizes label { display: flex; flex-wrap: nowrap; justify-content: space-between; margin: 0; gap: .4em; }
-  .sizes input { width: 7.2em; } .sizes select { max-width: 8.5em; }
-  .results { display: flex; flex-wrap: wrap; gap: .8em 1.6em; } .results section { flex: 1 1 15em; min-width: 0; }
+  .sizes input { width: 6.6em; } .sizes select { max-width: 8.5em; }
+  .results { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20em), 1fr)); gap: .8em 1.6em; }
   h4 { margin: .2em 0 .3em; font-size: 14px; } p { margin: .3em 0; font-size: 13px; }
   .wrong { min-height: 1.5em; color: inherit; font-weight: 600; }`;
 
@@ -80,16 +80,27 @@ function writingBytes(c, B, T, size) {
 
 // --- What a reader may set ---
 
+const MOST = 1e9;
+
 // What a configuration cannot be, in words; nothing where all is well.
-function complaint(c, T) {
+function complaint(c) {
   for (const [name, value] of Object.entries(c)) {
-    if (name !== "architecture" && (!Number.isInteger(value) || value < 1)) return `${name} must be a whole number, at least 1.`;
+    if (name === "architecture") continue;
+    if (!Number.isInteger(value) || value < 1) return `${name} must be a whole number, at least 1.`;
+    if (value > MOST) return `${name} must be at most ${MOST.toLocaleString("en")}.`;
   }
   if (c.d_model % c.n_heads) return `n_heads=${c.n_heads} does not divide d_model=${c.d_model}.`;
   if (c.n_heads % c.n_kv_heads) return `n_kv_heads=${c.n_kv_heads} does not divide n_heads=${c.n_heads}.`;
   if (llama(c) && (c.d_model / c.n_heads) % 2) return `Heads of odd width ${c.d_model / c.n_heads}: rotary positions turn pairs.`;
-  if (T > c.context_length) return `${T} tokens are more than context_length=${c.context_length}.`;
   return "";
+}
+
+// What divides n, smallest first: all the head counts that there can be.
+function divisors(n) {
+  const found = [];
+  if (n > MOST) return found;
+  for (let d = 1; d * d <= n; d++) if (n % d === 0) found.push(d, n / d);
+  return [...new Set(found)].sort((a, b) => a - b);
 }
 
 const UNITS = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
@@ -110,7 +121,7 @@ const operations = (n) => short(n, "FLOP");
 
 const SIZES = ["vocab_size", "context_length", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"];
 const LETTERS = { vocab_size: "V", d_model: "C", n_layers: "L", n_heads: "H", d_ff: "F" };
-const OWN = "own";
+const HEADS = ["n_heads", "n_kv_heads"], OWN = "own";
 
 function board(title) {
   const section = element("section"), sum = element("p"), list = bars();
@@ -133,7 +144,8 @@ function render({ model, el }) {
   };
   const preset = select("Model", [...Object.entries(presets).map(([name, { title }]) => [name, title]), [OWN, "your own sizes"]]);
   const architecture = select("parts of", [["gpt2", "GPT-2"], ["llama", "Llama"]]);
-  const fields = Object.fromEntries(SIZES.map((name) => [name, field(name)]));
+  const choice = (name) => select(LETTERS[name] ? `${name} (${LETTERS[name]})` : name, []);
+  const fields = Object.fromEntries(SIZES.map((name) => [name, HEADS.includes(name) ? choice(name) : field(name)]));
   const batch = field("batch_size"), length = field("tokens");
   const size = select("writing in", [[4, "float32"], [2, "bfloat16"], [1, "int8"]], 2);
   const wrong = element("p", "", "wrong");
@@ -148,10 +160,23 @@ function render({ model, el }) {
     return { architecture: architecture.value, ...Object.fromEntries(sizes) };
   }
 
+  // Of a size only what divides it is offered; what was chosen stays, or the next below.
+  function offer(control, n, wanted) {
+    const fits = divisors(n);
+    control.replaceChildren(...fits.map((d) => Object.assign(element("option", `${d}`), { value: d })));
+    control.value = fits.filter((d) => d <= wanted).at(-1) ?? 1;
+  }
+
+  function offerHeads(heads, shared) {
+    offer(fields.n_heads, +fields.d_model.value, heads);
+    offer(fields.n_kv_heads, +fields.n_heads.value, shared);
+  }
+
   function draw() {
     const c = config(), [B, T] = [+batch.value, +length.value];
-    wrong.textContent = complaint({ ...c, batch_size: B, tokens: T }, T);
+    wrong.textContent = complaint({ ...c, batch_size: B, tokens: T });
     if (wrong.textContent) return;
+    if (T > c.context_length) wrong.textContent = `${T} tokens are more than context_length=${c.context_length}: this model could not read them at once.`;
     const flops = flopsByPart(c, T), forToken = Object.fromEntries(Object.entries(flops).map(([name, n]) => [name, n / T]));
     boards.parameters.show(parametersByPart(c), (n) => `${counted(n)} (${n.toLocaleString("en")})`, counted);
     boards.flops.show(forToken, (n) => `${operations(n)} on average; to learn from it, three times as many`, operations);
@@ -164,7 +189,8 @@ function render({ model, el }) {
     const { config: chosen } = presets[name];
     preset.value = name;
     architecture.value = chosen.architecture;
-    for (const name of SIZES) fields[name].value = chosen[name];
+    for (const name of SIZES) if (!HEADS.includes(name)) fields[name].value = chosen[name];
+    offerHeads(chosen.n_heads, chosen.n_kv_heads);
     length.value = Math.min(1024, chosen.context_length);
     batch.value = 8;
     draw();
@@ -174,6 +200,7 @@ function render({ model, el }) {
   for (const control of [architecture, ...Object.values(fields)]) {
     control.addEventListener("input", () => {
       preset.value = OWN;
+      offerHeads(+fields.n_heads.value, +fields.n_kv_heads.value);
       draw();
     });
   }
