@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
+from llm.files import atomic_write
 from llm.tokenizers.special import END_OF_TEXT
 
 if TYPE_CHECKING:
@@ -82,27 +84,58 @@ def between_words(text: str, place: int) -> int:
     return place
 
 
-class LanguageModelDataset(Dataset):
-    """The windows of a text: inputs, and as targets the token after each.
+def split_documents(
+    texts: Iterable[str], validation_fraction: float, seed: int = 0
+) -> tuple[list[str], list[str]]:
+    """Hold out whole documents: of each, a hash of its text decides.
 
-    text: encoded by `tokenizer`, in which `<|endoftext|>` ends a document;
-    context_length: T, tokens in a window; stride: tokens from the start of one window
-    to the start of the next, T unless told, so that every token is a target once.
+    So two copies of a document stand on the same side, and a document stays on its
+    side whatever is added or removed beside it. The fraction holds on average.
 
-    dataset[i] is (x, y), integers (T,), with y[t] = x[t + 1]; dataset.ids are the ids
-    of the whole text, integers (N,). Raises `ValueError` for a text of fewer than
-    T + 1 tokens, and for a length or stride below 1.
+    Returns (training documents, validation documents), in their order. Raises
+    `ValueError` unless both have at least one.
+
+    >>> split_documents(["a cat", "a dog", "a cow", "a cat"], 0.4, seed=3)
+    (['a dog', 'a cow'], ['a cat', 'a cat'])
+    """
+    parts: tuple[list[str], list[str]] = ([], [])
+    for text in texts:
+        parts[document_hash(text, seed) < validation_fraction].append(text)
+    if not all(parts):
+        raise ValueError(
+            f"validation_fraction={validation_fraction} of {len(parts[0] + parts[1])} "
+            f"documents leaves nothing for training or nothing to hold out; take a "
+            f"fraction between 0 and 1, more documents, or another seed"
+        )
+    return parts
+
+
+def document_hash(text: str, seed: int) -> float:
+    """A number from 0 up to 1 that depends on the text and the seed alone.
+
+    Equal texts have equal numbers; else they are as good as drawn evenly.
+    """
+    digest = hashlib.sha256(
+        f"{seed}:{text}".encode(errors="surrogatepass")
+    ).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+class WindowDataset(Dataset):
+    """The windows of a row of ids: inputs, and as targets the token after each.
+
+    ids: integers (N,), in memory or mapped from a file; context_length: T, tokens in
+    a window; stride: tokens from the start of one window to the start of the next, T
+    unless told, so that every token is a target once.
+
+    dataset[i] is (x, y), integers (T,), with y[t] = x[t + 1]. Raises `ValueError` for
+    fewer than T + 1 ids, and for a length or stride below 1.
     """
 
     def __init__(
-        self,
-        text: str,
-        tokenizer: Tokenizer,
-        context_length: int,
-        stride: int | None = None,
+        self, ids: Tensor, context_length: int, stride: int | None = None
     ) -> None:
-        self.ids = as_ids(encode_documents(text, tokenizer))
-        self.context_length = context_length
+        self.ids, self.context_length = ids, context_length
         self.stride = context_length if stride is None else stride
         check_length(self.ids, context_length)
         check_at_least(1, stride=self.stride)
@@ -114,6 +147,24 @@ class LanguageModelDataset(Dataset):
         if not 0 <= i < len(self):
             raise IndexError(f"window {i} of {len(self)}")
         return window(self.ids, i * self.stride, self.context_length)
+
+
+class LanguageModelDataset(WindowDataset):
+    """The windows of a text, encoded by `tokenizer`; `<|endoftext|>` ends a document.
+
+    context_length, stride, what dataset[i] is, and what it raises: as in
+    `WindowDataset`. dataset.ids are the ids of the whole text, integers (N,).
+    """
+
+    def __init__(
+        self,
+        text: str,
+        tokenizer: Tokenizer,
+        context_length: int,
+        stride: int | None = None,
+    ) -> None:
+        ids = as_ids(encode_documents(text, tokenizer))
+        super().__init__(ids, context_length, stride)
 
 
 def window(ids: Tensor, start: int, context_length: int) -> tuple[Tensor, Tensor]:
@@ -132,6 +183,36 @@ def window(ids: Tensor, start: int, context_length: int) -> tuple[Tensor, Tensor
         )
     both = as_ids(ids[start : start + context_length + 1])
     return both[:-1], both[1:]
+
+
+# --- Ids that do not fit into memory ----------------------------------------------
+
+
+def write_ids(path: str | Path, texts: Iterable[str], tokenizer: Tokenizer) -> int:
+    """Encode texts one behind the other into a file, a text at a time.
+
+    `np.load(path, mmap_mode="r")` is then a row of ids, integers (N,) of the smallest
+    kind that holds them, of which only what is read comes into memory. texts: of any
+    number, as `read_texts` gives them; path: ends in `.npy`, and is there when all is
+    written. Returns N. Raises what `encode_documents` does.
+    """
+    kind = np.min_scalar_type(tokenizer.vocab_size - 1)
+    n_ids = 0
+    with atomic_write(path) as file:
+        write_header(file, kind, n_ids)
+        for text in texts:
+            ids = np.array(encode_documents(text, tokenizer), dtype=kind)
+            file.write(ids.tobytes())
+            n_ids += len(ids)
+        file.seek(0)
+        write_header(file, kind, n_ids)  # as long as the first: NumPy leaves room
+    return n_ids
+
+
+def write_header(file: IO[bytes], kind: np.dtype, n_ids: int) -> None:
+    """What tells `np.load` of which kind the numbers behind it are, and how many."""
+    header = {"descr": kind.str, "fortran_order": False, "shape": (n_ids,)}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 # --- Batches to learn from --------------------------------------------------------
@@ -175,6 +256,36 @@ def windows_at(
     rows = [window(ids, start, context_length) for start in starts]
     x, y = (torch.stack(column) for column in zip(*rows, strict=True))
     return x, y  # (B, T)
+
+
+class ResumableSampler(Sampler[int]):
+    """The order in which a `DataLoader` reads windows: shuffled anew each time
+    through, without end, and decided by the seed alone.
+
+    n_windows: how many there are; start: how many were read before. A loop that has
+    seen `step` batches goes on with start = step * batch_size. Raises `ValueError`
+    for no window, and for a negative seed or start.
+
+    >>> from itertools import islice
+    >>> whole = list(islice(ResumableSampler(3, seed=0), 6))
+    >>> sorted(whole[:3]), sorted(whole[3:])
+    ([0, 1, 2], [0, 1, 2])
+    >>> list(islice(ResumableSampler(3, seed=0, start=2), 4)) == whole[2:]
+    True
+    """
+
+    def __init__(self, n_windows: int, seed: int, start: int = 0) -> None:
+        check_at_least(1, n_windows=n_windows)
+        check_at_least(0, seed=seed, start=start)
+        self.n_windows, self.seed, self.start = n_windows, seed, start
+
+    def __iter__(self) -> Iterator[int]:
+        epoch, place = divmod(self.start, self.n_windows)
+        while True:
+            random = np.random.default_rng([self.seed, epoch])
+            order = random.permutation(self.n_windows)
+            yield from map(int, order[place:])
+            epoch, place = epoch + 1, 0
 
 
 class Batches:
@@ -259,6 +370,67 @@ class DocumentBatches:
         return documents(rows, self.end, self.context_length)
 
 
+# --- Several documents in a row ---------------------------------------------------
+
+
+def pack(
+    rows: Sequence[Sequence[int]], end: int, context_length: int
+) -> tuple[Tensor, Tensor]:
+    """Whole documents, as in `documents`, but several in a row, so that less of it is
+    filled up.
+
+    rows, end, context_length: as in `documents`; which of them share a row says
+    `best_fit`. Returns x, y: integers (B, T), where T is what the fullest row takes;
+    `same_document` says where a document ends. Raises what `documents` does.
+
+    >>> pack([[5, 6], [7], [8, 9]], end=0, context_length=5)
+    (tensor([[0, 8, 9, 0, 7],
+            [0, 5, 6, 0, 0]]), tensor([[   8,    9,    0,    7,    0],
+            [   5,    6,    0, -100, -100]]))
+    """
+    ids = [as_ids(row).tolist() for row in rows]
+    check_documents([len(row) + 1 for row in ids], context_length)
+    groups = best_fit([len(row) + 1 for row in ids], context_length)
+    x = filled([[i for n in g for i in (end, *ids[n])] for g in groups], 0)
+    y = filled([[i for n in g for i in (*ids[n], end)] for g in groups], IGNORE)
+    return x, y  # (B, T)
+
+
+def best_fit(lengths: Sequence[int], context_length: int) -> list[list[int]]:
+    """Which documents share a row: each, the longest first, goes into the fullest row
+    that has room for it.
+
+    lengths: of each, at most `context_length`. Returns for each row the numbers of
+    its documents, the fullest row first.
+
+    **Source:** Ding et al. (2024), algorithm 1.
+
+    >>> best_fit([3, 2, 4, 1], 5)
+    [[0, 1], [2, 3]]
+    """
+    with_room: list[list[list[int]]] = [[] for _ in range(context_length + 1)]
+    for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
+        fitting = range(lengths[n], context_length)
+        room = next((r for r in fitting if with_room[r]), context_length)
+        row = with_room[room].pop() if with_room[room] else []
+        with_room[room - lengths[n]].append([*row, n])
+    return [row for rows in with_room for row in rows]
+
+
+def same_document(x: Tensor, end: int) -> Tensor:
+    """Who may look at whom when nobody looks into another document: True within one.
+
+    x: integers (B, T), inputs in which an end mark begins each document, as in `pack`.
+    Returns a boolean (B, T, T), row = who looks, column = at whom; `causal_mask` hides
+    the future besides.
+
+    >>> same_document(torch.tensor([[0, 5, 0, 6]]), end=0).int().tolist()
+    [[[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]]
+    """
+    number = (x == end).cumsum(-1)  # (B, T)
+    return number.unsqueeze(2) == number.unsqueeze(1)  # (B, T, T)
+
+
 # --- Rows to measure on: every token is a target once -----------------------------
 
 
@@ -306,12 +478,16 @@ def documents(
             [0, 7, 0]]), tensor([[   5,    6,    0],
             [   7,    0, -100]]))
     """
-    rows = [as_ids([end, *as_ids(row).tolist(), end]) for row in rows]
-    check_documents([len(row) - 1 for row in rows], context_length)
-    fill = partial(pad_sequence, batch_first=True)
-    x = fill([row[:-1] for row in rows])  # (B, T)
-    y = fill([row[1:] for row in rows], padding_value=IGNORE)  # (B, T)
+    ids = [as_ids(row).tolist() for row in rows]
+    check_documents([len(row) + 1 for row in ids], context_length)
+    x = filled([[end, *row] for row in ids], 0)  # (B, T)
+    y = filled([[*row, end] for row in ids], IGNORE)  # (B, T)
     return x, y
+
+
+def filled(rows: Iterable[Sequence[int]], value: int) -> Tensor:
+    """Rows of unequal length, filled up on the right: integers (B, T)."""
+    return pad_sequence([as_ids(r) for r in rows], True, value)
 
 
 # --- What cannot be ---------------------------------------------------------------

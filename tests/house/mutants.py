@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -25,11 +26,17 @@ from llm.bugs import PLAIN_WAY, replaced
 from llm.data import (
     Batches,
     DocumentBatches,
-    LanguageModelDataset,
+    ResumableSampler,
+    WindowDataset,
+    best_fit,
+    document_hash,
     encode_documents,
     get_batch,
+    pack,
+    same_document,
     split,
     window,
+    write_ids,
 )
 from llm.fast.attention import FastAttention
 from llm.fast.decode import Place, is_plain
@@ -377,6 +384,9 @@ def first_is_last_again(right, self, step):
     return right(late, step)
 
 
+COPIES = itertools.count()
+
+
 def counting_all(right, model, optimizer, supply, step, config):
     record = right(model, optimizer, supply, step, config)
     return record | {"tokens": supply.batch(step)[1].numel()}
@@ -403,9 +413,49 @@ TRAINING = [
     ),
     mutant(
         "the last window is dropped",
-        LanguageModelDataset.__len__,
+        WindowDataset.__len__,
         lambda right, self: right(self) - 1,
         "test_data.py::test_there_is_no_room_for_one_more_window",
+    ),
+    mutant(
+        "each copy of a document is drawn for itself",
+        document_hash,
+        lambda right, text, seed: right(f"{text}{next(COPIES)}", seed),
+        "test_data.py::test_copies_of_a_document_stand_on_one_side",
+    ),
+    mutant(
+        "an epoch that is resumed is shuffled as the first one",
+        ResumableSampler.__iter__,
+        lambda right, self: right(ResumableSampler(self.n_windows, self.seed)),
+        "test_data.py::test_an_order_goes_on_from_wherever_it_was_left",
+    ),
+    mutant(
+        "a document is packed without its end mark",
+        pack,
+        lambda right, rows, end, context_length: tuple(
+            part[:, :-1] for part in right(rows, end, context_length)
+        ),
+        "test_data.py::test_packed_every_document_is_there_whole_and_once",
+    ),
+    mutant(
+        "a row is filled to one token more than it holds",
+        best_fit,
+        lambda right, lengths, context_length: right(lengths, context_length + 1),
+        "test_data.py::test_packed_every_document_is_there_whole_and_once",
+    ),
+    mutant(
+        "a document sees the end of the one before",
+        same_document,
+        lambda right, x, end: right(x.roll(1, -1), end),
+        "test_data.py::test_nobody_looks_into_another_document",
+    ),
+    mutant(
+        "the text that comes last is not written",
+        write_ids,
+        lambda right, path, texts, tokenizer: right(
+            path, list(texts)[:-1], tokenizer
+        ),
+        "test_data.py::test_ids_are_written_text_by_text_as_they_are_in_one[bpe]",
     ),
     mutant(
         "the order depends on what was asked before",
