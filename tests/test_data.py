@@ -134,6 +134,13 @@ def test_copies_of_a_document_stand_on_one_side(texts, fraction, seed):
         assert rest == front and all(text in held for text in texts if text in tail)
 
 
+def test_fifty_copies_are_held_out_together_or_not_at_all():
+    texts = ["again"] * 50 + [f"document {i}" for i in range(50)]
+    for seed in range(3):
+        sides = split_documents(texts, 0.5, seed)
+        assert sorted(side.count("again") for side in sides) == [0, 50]
+
+
 @given(some_texts, st.text("abc ", max_size=5))
 def test_a_document_stays_on_its_side_whatever_else_comes(texts, more):
     known = ["one", "two", "three", "four", "five", "six", "seven", "eight"]

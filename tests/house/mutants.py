@@ -421,7 +421,7 @@ TRAINING = [
         "each copy of a document is drawn for itself",
         document_hash,
         lambda right, text, seed: right(f"{text}{next(COPIES)}", seed),
-        "test_data.py::test_copies_of_a_document_stand_on_one_side",
+        "test_data.py::test_fifty_copies_are_held_out_together_or_not_at_all",
     ),
     mutant(
         "an epoch that is resumed is shuffled as the first one",
@@ -436,6 +436,7 @@ TRAINING = [
             part[:, :-1] for part in right(rows, end, context_length)
         ),
         "test_data.py::test_packed_every_document_is_there_whole_and_once",
+        error=IndexError,
     ),
     mutant(
         "a row is filled to one token more than it holds",
