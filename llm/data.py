@@ -103,7 +103,7 @@ def split_documents(
         parts[document_hash(text, seed) < validation_fraction].append(text)
     if not all(parts):
         raise ValueError(
-            f"validation_fraction={validation_fraction} of {len(parts[0] + parts[1])} "
+            f"validation_fraction={validation_fraction} of {sum(map(len, parts))} "
             f"documents leaves nothing for training or nothing to hold out; take a "
             f"fraction between 0 and 1, more documents, or another seed"
         )
@@ -124,12 +124,12 @@ def document_hash(text: str, seed: int) -> float:
 class WindowDataset(Dataset):
     """The windows of a row of ids: inputs, and as targets the token after each.
 
-    ids: integers (N,), in memory or mapped from a file; context_length: T, tokens in
-    a window; stride: tokens from the start of one window to the start of the next, T
-    unless told, so that every token is a target once.
+    ids: integers (N,), in memory or mapped from a file; context_length: T, tokens
+    in a window; stride: tokens from the start of one window to the start of the
+    next, T unless told, so that every token is a target once.
 
-    dataset[i] is (x, y), integers (T,), with y[t] = x[t + 1]. Raises `ValueError` for
-    fewer than T + 1 ids, and for a length or stride below 1.
+    dataset[i] is (x, y), integers (T,), with y[t] = x[t + 1]. Raises `ValueError`
+    for fewer than T + 1 ids, and for a length or stride below 1.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class WindowDataset(Dataset):
 
 
 class LanguageModelDataset(WindowDataset):
-    """The windows of a text, encoded by `tokenizer`; `<|endoftext|>` ends a document.
+    """The windows of a text, in which `<|endoftext|>` ends a document.
 
     context_length, stride, what dataset[i] is, and what it raises: as in
     `WindowDataset`. dataset.ids are the ids of the whole text, integers (N,).
@@ -178,8 +178,8 @@ def window(ids: Tensor, start: int, context_length: int) -> tuple[Tensor, Tensor
     """
     if not 0 <= start < len(ids) - context_length:
         raise ValueError(
-            f"a window of context_length={context_length} and its last target do not "
-            f"fit into {len(ids)} tokens from start={start} on"
+            f"a window of context_length={context_length} and its last target do "
+            f"not fit into {len(ids)} tokens from start={start} on"
         )
     both = as_ids(ids[start : start + context_length + 1])
     return both[:-1], both[1:]
@@ -191,10 +191,11 @@ def window(ids: Tensor, start: int, context_length: int) -> tuple[Tensor, Tensor
 def write_ids(path: str | Path, texts: Iterable[str], tokenizer: Tokenizer) -> int:
     """Encode texts one behind the other into a file, a text at a time.
 
-    `np.load(path, mmap_mode="r")` is then a row of ids, integers (N,) of the smallest
-    kind that holds them, of which only what is read comes into memory. texts: of any
-    number, as `read_texts` gives them; path: ends in `.npy`, and is there when all is
-    written. Returns N. Raises what `encode_documents` does.
+    `np.load(path, mmap_mode="r")` is then a row of ids, integers (N,) of the
+    smallest kind that holds them, of which only what is read comes into memory.
+
+    texts: of any number, as `read_texts` gives them; path: ends in `.npy`, and is
+    there when all is written. Returns N. Raises what `encode_documents` does.
     """
     kind = np.min_scalar_type(tokenizer.vocab_size - 1)
     n_ids = 0
@@ -338,9 +339,9 @@ class Batches:
 class DocumentBatches:
     """An endless supply of batches in which each row is one whole document.
 
-    Batch 0 has the documents 0 … B − 1, batch 1 the next B, and so on: no document
-    comes twice. `batch(step)` is a pure function of the step, as `document` is one
-    of its number.
+    Batch 0 has the documents 0 … B − 1, batch 1 the next B, and so on: no
+    document comes twice. `batch(step)` is a pure function of the step, as
+    `document` is one of its number.
 
     document: from the number of a document to its ids; end: the id of the end mark,
     which stands before each document as well; context_length: T, at most so many
@@ -376,12 +377,12 @@ class DocumentBatches:
 def pack(
     rows: Sequence[Sequence[int]], end: int, context_length: int
 ) -> tuple[Tensor, Tensor]:
-    """Whole documents, as in `documents`, but several in a row, so that less of it is
-    filled up.
+    """Whole documents, as in `documents`, but several in a row, so that less of it
+    is filled up.
 
     rows, end, context_length: as in `documents`; which of them share a row says
-    `best_fit`. Returns x, y: integers (B, T), where T is what the fullest row takes;
-    `same_document` says where a document ends. Raises what `documents` does.
+    `best_fit`. Returns x, y: integers (B, T), where T is what the fullest row
+    takes; `same_document` says who belongs together. Raises what `documents` does.
 
     >>> pack([[5, 6], [7], [8, 9]], end=0, context_length=5)
     (tensor([[0, 8, 9, 0, 7],
@@ -397,13 +398,13 @@ def pack(
 
 
 def best_fit(lengths: Sequence[int], context_length: int) -> list[list[int]]:
-    """Which documents share a row: each, the longest first, goes into the fullest row
-    that has room for it.
+    """Which documents share a row: each, the longest first, goes into the fullest
+    row that has room for it.
 
     lengths: of each, at most `context_length`. Returns for each row the numbers of
     its documents, the fullest row first.
 
-    **Source:** Ding et al. (2024), algorithm 1.
+    **Source:** Ding et al. (2024), best-fit packing.
 
     >>> best_fit([3, 2, 4, 1], 5)
     [[0, 1], [2, 3]]
@@ -418,11 +419,12 @@ def best_fit(lengths: Sequence[int], context_length: int) -> list[list[int]]:
 
 
 def same_document(x: Tensor, end: int) -> Tensor:
-    """Who may look at whom when nobody looks into another document: True within one.
+    """Who may look at whom when nobody looks into another document: True within one
+    and the same.
 
-    x: integers (B, T), inputs in which an end mark begins each document, as in `pack`.
-    Returns a boolean (B, T, T), row = who looks, column = at whom; `causal_mask` hides
-    the future besides.
+    x: integers (B, T), inputs in which an end mark begins each document, as in
+    `pack`. Returns a boolean (B, T, T), row = who looks, column = at whom;
+    `causal_mask` hides the future besides.
 
     >>> same_document(torch.tensor([[0, 5, 0, 6]]), end=0).int().tolist()
     [[[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]]
