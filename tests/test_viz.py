@@ -93,6 +93,14 @@ def test_heatmap_shows_the_weights_and_names_rows_and_columns():
     }
 
 
+def test_heatmap_of_a_mask_says_0_and_1_and_needs_no_scale():
+    for mask in (torch.eye(8, dtype=torch.bool), np.eye(8, dtype=bool)):
+        ax = viz.heatmap(mask, list("abcdefgh"))
+        assert {text.get_text() for text in ax.texts} == {"0", "1"}
+        assert len(ax.figure.axes) == 1
+    assert len(viz.heatmap(torch.eye(8), list("abcdefgh")).figure.axes) == 2
+
+
 @pytest.mark.parametrize("columns", [2, 9, 41])
 def test_heatmap_of_one_row_has_room_for_its_names(settings, columns):
     names = [f"price {n}" for n in range(columns)]

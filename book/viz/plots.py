@@ -49,13 +49,14 @@ def heatmap(
 
     weights: (T, S); −inf and NaN are hatched: nothing to see there. Numbers that
     are never negative go from 0 to `limit` (their maximum unless told), signed
-    numbers from −limit to limit. row_tokens: T strings; column_tokens: S strings,
-    the rows' own unless told. Small tables show their numbers. Tokens and labels are
-    drawn as written, $ included. Returns the axes drawn on.
+    numbers from −limit to limit; a mask, of booleans, is drawn as 1 and 0.
+    row_tokens: T strings; column_tokens: S strings, the rows' own unless told.
+    Small tables show their numbers. Tokens and labels are drawn as written, $
+    included. Returns the axes drawn on.
 
     Raises `ValueError` when the tokens do not fit the shape.
     """
-    table = as_array(weights)
+    table, is_mask = as_array(weights), str(weights.dtype).endswith("bool")
     column_tokens = row_tokens if column_tokens is None else column_tokens
     if table.shape != (len(row_tokens), len(column_tokens)) or table.size == 0:
         raise ValueError(
@@ -73,11 +74,11 @@ def heatmap(
     )
     hatch_missing(ax, table.mask)
     if table.shape[1] <= NUMBERED:
-        write_numbers(ax, table, image)
+        write_numbers(ax, table, image, whole=is_mask)
     name_ticks(ax, row_tokens, column_tokens)
     ax.set_xlabel(column_label, **AS_WRITTEN)
     ax.set_ylabel(row_label, **AS_WRITTEN)
-    if table.shape[0] >= BARRED:
+    if table.shape[0] >= BARRED and not is_mask:
         bar = ax.figure.colorbar(image, ax=ax, shrink=0.85)
         bar.set_label(label, **AS_WRITTEN)
     return ax
@@ -120,12 +121,15 @@ def hatch_missing(ax: Axes, missing: np.ndarray) -> None:
         ax.add_patch(cell)
 
 
-def write_numbers(ax: Axes, table: np.ma.MaskedArray, image: Any) -> None:
+def write_numbers(
+    ax: Axes, table: np.ma.MaskedArray, image: Any, whole: bool = False
+) -> None:
     """Write each number into its cell, black or white, whichever can be read.
 
-    Counts are written as counts: whole numbers, when some are above 1.
+    Counts are written as counts: whole numbers, when some are above 1, or told so.
     """
-    places = 0 if table.max() > 1 and (table == table.round()).all() else 2
+    counts = table.max() > 1 and (table == table.round()).all()
+    places = 0 if whole or counts else 2
     for (row, column), value in np.ma.ndenumerate(table, compressed=True):
         red, green, blue, _ = image.cmap(image.norm(value))
         light = 0.299 * red + 0.587 * green + 0.114 * blue
