@@ -45,8 +45,10 @@ SERIOUS = """async () => (await axe.run(document, { preload: false })).violation
 def move(control: ElementHandle) -> None:
     """Change what the control says, in the way of its kind."""
     kind = control.evaluate("c => c.tagName === 'INPUT' ? c.type : c.tagName")
-    if kind in ("text", "search", "TEXTAREA"):
+    if kind in ("text", "search"):
         control.fill("the ball gave Sam")
+    elif kind == "TEXTAREA":
+        control.fill("the ball gave Sam\nMia waved\nit rained and rained")
     elif kind in ("range", "SELECT"):
         control.evaluate(MOVED)
     elif kind == "number":
@@ -56,7 +58,7 @@ def move(control: ElementHandle) -> None:
 
 
 def dead_controls(page: Page, figure: ElementHandle) -> list[str]:
-    """The controls of a figure that change nothing it shows.
+    """The controls of a figure that change nothing it shows, and can be used.
 
     Buttons come last: a button that goes back to the start needs something to undo.
     """
@@ -64,6 +66,8 @@ def dead_controls(page: Page, figure: ElementHandle) -> list[str]:
     controls.sort(key=lambda c: c.evaluate("c => c.tagName === 'BUTTON'"))
     dead = []
     for control in controls:
+        if control.is_disabled():  # by what another control says
+            continue
         before = figure.evaluate(SHOWN)
         move(control)
         page.wait_for_timeout(100)

@@ -5,14 +5,14 @@ import { checkbox, element, onInput, row, select, slider } from "./elements.js";
 
 const END = "<|endoftext|>", LONGEST = 600, MOST_ROWS = 12; // characters of the text, rows shown
 const CSS = `
-  textarea { display: block; width: 100%; min-height: 4.6em; resize: vertical; }
+  textarea { display: block; width: 100%; min-height: 6.8em; resize: vertical; }
+  label[hidden] { display: none; }
   label.wide { display: block; margin: 0 0 .6em; }
   .scroll { overflow-x: auto; max-width: 100%; margin: .3em 0 .6em; }
   table { border-collapse: separate; border-spacing: 2px 1px; }
   caption { text-align: start; padding-bottom: .2em; white-space: nowrap; }
   th { font-weight: 400; text-align: start; padding-right: .5em; white-space: nowrap; font-size: 13px; }
   td { font-family: ui-monospace, monospace; font-size: 14px; text-align: center; white-space: pre; border: 1px solid var(--line); border-radius: 3px; padding: 0 .3em; }
-  tbody tr:last-child td, tbody tr:last-child th { border-bottom-width: 1px; }
   td.read { background: color-mix(in srgb, var(--blue) 25%, transparent); }
   td.asked { outline: 2px solid var(--vermillion); outline-offset: -1px; font-weight: 700; }
   td.filling { border-style: dashed; opacity: .75; }
@@ -102,7 +102,7 @@ function render({ model, el }) {
   const length = slider("Context length", { min: 1, max: 24, step: 1, value: model.get("length") });
   const stride = slider("Stride", { min: 1, max: 24, step: 1, value: model.get("stride") });
   const picked = slider("Row", { min: 1, max: 1, step: 1, value: 1 });
-  const place = slider("Place", { min: 1, max: 1, step: 1, value: model.get("length") });
+  const place = slider("Place", { min: 1, max: 24, step: 1, value: model.get("length") });
   const alone = checkbox("look into no other document", false);
   const [asked, summary] = [element("p"), element("p")], line = element("div", undefined, "row-of-text");
   const scroll = element("div", undefined, "scroll");
@@ -112,6 +112,11 @@ function render({ model, el }) {
   for (const live of [asked, summary]) live.setAttribute("aria-live", "polite");
 
   const cell = (token, ...classes) => element("td", shown(token), token === END && "end", ...classes);
+  // A control that would change nothing is put away.
+  const offer = (control, useful) => {
+    control.disabled = !useful;
+    control.box.hidden = !useful;
+  };
   const limit = (control, most) => {
     control.max = Math.max(most, 1);
     control.value = Math.min(+control.value, +control.max);
@@ -128,7 +133,8 @@ function render({ model, el }) {
   function draw() {
     const documents = documentsOf(text.value.slice(0, LONGEST), kind.value), tokens = streamOf(documents);
     const windows = form.value === "windows", long = Math.max(0, ...documents.map((d) => d.length + 1));
-    stride.box.hidden = !windows;
+    offer(stride, windows);
+    offer(alone, form.value !== "documents");
     line.hidden = !windows;
     if (!windows && long > +length.value) return refuse(`The longest document takes ${long} places with its end mark, more than the context length: make that longer, or the document shorter.`);
     const rows = rowsNow(documents);
