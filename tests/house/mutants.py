@@ -636,6 +636,18 @@ AROUND = [
         lambda right, c, n: right(c, n) + 2 * c.n_layers * n * (n - 1) * c.d_model,
         f"{EVERY}::test_operations_are_counted[gpt2]",
     ),
+    mutant(
+        "what the loss keeps for the backward pass is not counted",
+        count.activation_numbers,
+        lambda right, c, B, T: right(c, B, T) - B * T * c.vocab_size,
+        "test_count.py::test_bytes_in_training[0]",
+    ),
+    mutant(
+        "keys are counted without their values",
+        count.cache_numbers,
+        lambda right, *sizes: right(*sizes) // 2,
+        "test_count.py::test_bytes_in_writing[0]",
+    ),
 ]
 
 MUTANTS = [
