@@ -5,7 +5,7 @@ import { button, element, onInput, row, select, shape, slider } from "./elements
 const STEPS = 200, KEPT = 0.9, BETAS = [0.9, 0.999], EPS = 1e-8, GOAL = 1e-6;
 const NAMES = { descent: "gradient descent", momentum: "momentum (0.9)", adam: "Adam" };
 const CSS = `
-  .side { display: flex; flex-wrap: wrap; gap: .6em 1.4em; margin: .4em 0; }
+  .side { display: flex; flex-wrap: wrap; gap: .6em 1em; margin: .4em 0; }
   svg { max-width: 100%; height: auto; display: block; }
   svg text { fill: currentColor; font-size: 12px; }
   p { margin: .4em 0; min-height: 3em; }`;
@@ -55,8 +55,8 @@ function walk({ optimizer, rate, condition, angle }, steps = STEPS) {
 
 // --- What is drawn ----------------------------------------------------------------------
 
-const SIDE = 300, REACH = 1.6, MARGIN = 34;
-const WIDE = 380, LEFT = 52, RIGHT = 10, ABOVE = 26, BELOW = 40, LOWEST = -9, HIGHEST = 1;
+const SIDE = 264, REACH = 1.6, MARGIN = 34;
+const WIDE = 312, LEFT = 52, RIGHT = 10, ABOVE = 26, BELOW = 40, LOWEST = -9, HIGHEST = 1;
 const TICKS = { 0: "1", "-2": "10⁻²", "-4": "10⁻⁴", "-6": "10⁻⁶", "-8": "10⁻⁸" };
 const at = (x) => ((x + REACH) / (2 * REACH)) * SIDE;
 const down = (y) => SIDE - at(y);
@@ -116,7 +116,7 @@ function chart(losses, before, shown) {
   svg.append(shape("text", { x: (LEFT + WIDE) / 2, y: SIDE + MARGIN - 6, "text-anchor": "middle" }, "step"),
     shape("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, "loss, of that at the start"));
   if (before) {
-    svg.append(shape("line", { x1: LEFT + 170, x2: LEFT + 200, y1: 8, y2: 8, ...BEFORE }), shape("text", { x: LEFT + 208, y: 12 }, "as it was before"), curve(before, BEFORE));
+    svg.append(shape("line", { x1: LEFT + 110, x2: LEFT + 140, y1: 8, y2: 8, ...BEFORE }), shape("text", { x: LEFT + 148, y: 12 }, "as it was before"), curve(before, BEFORE));
   }
   svg.append(curve(losses, { stroke: "var(--blue)", "stroke-width": 2 }));
   svg.append(shape("circle", { cx: across(shown), cy: up(losses[shown] / losses[0]), r: 4, fill: "none", stroke: "var(--vermillion)", "stroke-width": 2 }));
