@@ -166,17 +166,13 @@ def unrotated(x: Tensor, positions: Tensor | None) -> Tensor:
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own share of the width.
 
-    x: (B, T, C). Returns (B, T, C), NaN where a position may look nowhere. mask:
-    boolean, (T, S) or (B, H, T, S) with 1 for any size, True = may look; None = look
-    everywhere. positions: integers (T,) or (B, T), for `rotate` and `cache`. cache: a
-    `KVCache` that supplies the keys and values of earlier calls, S in all.
+    x: (B, T, C). Returns (B, T, C), NaN where a position may look nowhere. mask: as
+    in `check_mask`, for scores (B, H, T, S). positions: integers (T,) or (B, T),
+    for `rotate`, such as `RotaryPositions`, and `cache`, which supplies earlier
+    keys and values. n_kv_heads: heads of keys and values, each shared by n_heads /
+    n_kv_heads queries. Raises `ValueError` as `check_heads` does.
 
-    n_kv_heads: fewer heads for keys and values than for queries; each is shared by
-    n_heads / n_kv_heads of them. rotate: turns queries and keys, see
-    `RotaryPositions`. Raises `ValueError` where the heads do not divide the width.
-
-    **Source:** Vaswani et al. (2017), section 3.2.2; shared heads from Ainslie et
-    al. (2023), section 2.2.
+    **Source:** Vaswani et al. (2017), section 3.2.2; Ainslie et al. (2023), 2.2.
     """
 
     def __init__(
@@ -201,9 +197,7 @@ class MultiHeadAttention(nn.Module):
         self.weight_dropout = make_dropout(dropout)
         self.dropout = make_dropout(dropout)
 
-    def heads(
-        self, x: Tensor, positions: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def heads(self, x: Tensor, positions: Tensor | None) -> tuple[Tensor, ...]:
         """What each head asks, is found by, and has to say."""
         B, T, _ = x.shape
         q = self.query(x).view(B, T, self.n_heads, -1).transpose(1, 2)
