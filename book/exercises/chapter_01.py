@@ -388,7 +388,9 @@ def two_places(ids, end):
     return [end, *ids[:-1]], [*ids[1:], end]
 
 
-@shift.mistake("the targets are two places on, and the end token is asked for twice")
+@shift.mistake(
+    "the targets are two places on, and the end token is asked for twice"
+)
 def two_places_and_a_mark(ids, end):
     return [end, *ids], [*ids[1:], end, end]
 
