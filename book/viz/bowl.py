@@ -27,8 +27,8 @@ PRINTED = {"descent": 1.9, "momentum": 1.0, "adam": 0.1}  # rates
 ALT = (
     "Three plots of a long narrow valley, seen from above, and a way down it. Gradient "
     "descent leaps from wall to wall and creeps along the floor; momentum swings "
-    "to and fro, past the bottom and back; Adam goes straight down the diagonal. A fourth plot shows "
-    "the loss of each against the step."
+    "to and fro, past the bottom and back; Adam goes straight down the diagonal. A "
+    "fourth plot shows the loss of each against the step."
 )
 
 
