@@ -105,16 +105,18 @@ class Transformer {
     speedUp([...this.blocks.flatMap((block) => Object.values(block)), this.head].filter((part) => part instanceof Linear));
   }
 
-  reader() {
-    return new Reader(this);
+  // onWrite(numbers), if given, is called with what each part writes into the stream of a
+  // token: the embedding, then attention and feed-forward of each block.
+  reader(onWrite) {
+    return new Reader(this, onWrite);
   }
 }
 
 // One text, read so far up to `length` tokens; what was computed for each is kept.
 class Reader {
-  constructor(model) {
+  constructor(model, onWrite = () => {}) {
     const { contextLength: n, sizes: { width, keyWidth } } = model;
-    this.model = model;
+    Object.assign(this, { model, onWrite });
     this.length = 0;
     this.memories = model.blocks.map(() => ({
       queries: new Float32Array(n * width), keys: new Float32Array(n * keyWidth), values: new Float32Array(n * keyWidth),
@@ -130,13 +132,19 @@ class Reader {
     if (!(id >= 0 && id < model.vocabSize)) throw new Error(`id ${id} is not in the vocabulary`);
     const x = this.streams.subarray(t * width, (t + 1) * width);
     for (let i = 0; i < width; i++) x[i] = model.embedding[id * width + i] + (model.positions ? model.positions[t * width + i] : 0);
+    this.onWrite(x);
     model.blocks.forEach((block, layer) => {
       this.attend(block, this.memories[layer], model.norm(block.norm1, x, this.normed));
-      for (let i = 0; i < width; i++) x[i] += this.added[i];
+      this.write(x);
       model.think(block, model.norm(block.norm2, x, this.normed), this.added);
-      for (let i = 0; i < width; i++) x[i] += this.added[i];
+      this.write(x);
     });
     this.length++;
+  }
+
+  write(x) {
+    for (let i = 0; i < x.length; i++) x[i] += this.added[i];
+    this.onWrite(this.added);
   }
 
   attend(block, memory, x) {
