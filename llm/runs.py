@@ -53,7 +53,7 @@ TRAINING = TrainConfig(batch_size=16)
 # In trials of 40 to 110 seconds a third layer, batches of 16, a vocabulary of 2048, a
 # GPT-2 and rates of 1.5e-3 and 5e-3 all stayed further from the floor.
 STORY_MODEL = GPTConfig(
-    architecture="llama", vocab_size=3072, context_length=256, n_layers=2
+    architecture="llama", vocab_size=3072, context_length=320, n_layers=2
 )
 STORY_TRAINING = TrainConfig(batch_size=8, steps=3000, learning_rate=2.5e-3)
 # Training takes the stories of its seed, from 0 up, so it never meets these.

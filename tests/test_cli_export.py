@@ -111,7 +111,7 @@ def test_a_packed_model_becomes_a_page(capsys, tmp_path, monkeypatch, run):
     ("change", "argv", "message"),
     [
         (None, ["nowhere"], "nowhere is not there; name a run"),
-        (None, ["book.txt"], "book.txt is cut short or no safetensors"),
+        (None, ["book.txt"], "book.txt cannot be used: cut short or no safetensors"),
         ("empty", ["empty"], "no whole checkpoint in empty"),
         ("no tokenizer", ["runs/book/checkpoint-000002"], "name the one .*--tokenizer"),
         ("no tokenizer", ["runs/book"], "name the one .*--tokenizer"),

@@ -72,7 +72,7 @@ def held_out(tokenizer, seed, count):
     texts = [story(seed, i) for i in range(count)]
     rows = [tokenizer.encode(text) for text in texts]
     end = tokenizer.special_tokens[END_OF_TEXT]
-    return *documents(rows, end, 256), surprises(texts)
+    return *documents(rows, end, STORIES.model.context_length), surprises(texts)
 
 
 # The whole way --------------------------------------------------------------------
