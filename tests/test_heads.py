@@ -1,10 +1,11 @@
 """The figure of chapter 10 shows the weights that PyTorch computes."""
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from book.viz.heads import heads_at_work, weights_of_heads
+from book.viz.heads import heads_at_work, picture, weights_of_heads
 from llm.attention import attention_weights
 from llm.corpora import story
 from llm.export import pack, unpack
@@ -64,6 +65,14 @@ def test_the_weights_are_those_with_which_the_model_computes(packed, monkeypatch
 
     slow_down(model)(ids[None])
     assert torch.allclose(torch.cat(seen), weights, atol=1e-5)
+
+
+def test_in_print_a_row_for_each_head_shows_what_the_last_token_looks_at():
+    weights = torch.rand(2, 4, 5, 5)  # 2 layers of 4 heads, 5 tokens
+    figure = picture(weights, ["▷", "Sam", " ran", " home", "."])
+    drawn = torch.tensor(figure.axes[0].images[0].get_array().filled())
+    plt.close(figure)
+    assert torch.allclose(drawn.float(), weights[:, :, 4].reshape(8, 5), atol=1e-6)
 
 
 def test_a_head_that_there_is_not_is_refused(packed):
