@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -245,3 +246,26 @@ def grammatical_share(text: str) -> float:
     except ParseError as mistake:
         return mistake.position / (len(text) + 1)
     return 1.0
+
+
+# --- How much do texts repeat? ----------------------------------------------------
+
+
+def distinct_share(texts: Sequence[Sequence[int]], n: int = 4) -> float:
+    """How diverse some texts are: of all their runs of n tokens, the share that is
+    different from every other.
+
+    texts: rows of ids. Texts of other number and length cannot be compared. Raises
+    `ValueError` where no text has n tokens.
+
+    **Source:** Li et al. (2016), section 5.3, "distinct-n".
+
+    >>> distinct_share([[1, 2, 3], [1, 2, 4]], n=2)  # 12 23 12 24
+    0.75
+    """
+    runs = [
+        tuple(text[i : i + n]) for text in texts for i in range(len(text) - n + 1)
+    ]
+    if not runs:
+        raise ValueError(f"no text has {n} tokens: there is nothing to count")
+    return len(set(runs)) / len(runs)

@@ -1,11 +1,10 @@
-"""Draw text: samplers from logits to logits, a moving window, a place to stop."""
+"""Draw text: a moving window, keys and values that are kept, a place to stop."""
 
 from __future__ import annotations
 
 import codecs
-import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial, reduce
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,131 +14,48 @@ from torch import Tensor
 from llm.fast import speed_up
 from llm.fast.decode import DecodeStep, can_step
 from llm.model import GPT
+from llm.processors import Processor
+from llm.sampling import (
+    Sampler,
+    check_finite,
+    compose,
+    draw,
+    greedy,
+    min_p,
+    temperature,
+    top_k,
+    top_p,
+    typical,
+    unchanged,
+)
 from llm.tokenizers import END_OF_TEXT, Tokenizer
 
-Sampler = Callable[[Tensor], Tensor]
+__all__ = [
+    "CachedReader",
+    "Processor",
+    "Reader",
+    "Sampler",
+    "Writer",
+    "check_finite",
+    "compose",
+    "draw",
+    "first_ids",
+    "generate",
+    "greedy",
+    "min_p",
+    "new_tokens",
+    "read_afresh",
+    "stream",
+    "temperature",
+    "top_k",
+    "top_p",
+    "typical",
+    "unchanged",
+    "window_start",
+    "write",
+]
+
 Reader = Callable[[list[list[int]]], Tensor]
-
-# --- Samplers: logits (..., V) -> logits (..., V) ---------------------------------
-
-
-def unchanged(logits: Tensor) -> Tensor:
-    """Draw from the distribution that the model gives."""
-    return logits
-
-
-def greedy(logits: Tensor) -> Tensor:
-    """Leave only the likeliest token; of equals, the first.
-
-    >>> greedy(torch.tensor([1.0, 3.0, 2.0]))
-    tensor([-inf, 3., -inf])
-    """
-    best = logits.argmax(dim=-1, keepdim=True)  # (..., 1)
-    return torch.full_like(logits, -math.inf).scatter(
-        -1, best, logits.gather(-1, best)
-    )
-
-
-def temperature(t: float) -> Sampler:
-    """Divide the logits by t: below 1 the likely tokens gain, above 1 they lose.
-
-    Raises `ValueError` unless t is positive and finite; its limit at 0 is `greedy`.
-
-    **Source:** Ackley, Hinton and Sejnowski (1985), equation 2.
-    """
-    if not 0 < t < math.inf:
-        raise ValueError(
-            f"temperature={t} must be above 0 and finite; for 0 take greedy"
-        )
-    if 1e-6 < t < 1e6:
-        return lambda logits: logits / t
-
-    def extreme(logits: Tensor) -> Tensor:  # the quotients would overflow
-        below_best = logits - logits.amax(dim=-1, keepdim=True)
-        return (below_best.double() / t).to(logits.dtype)
-
-    return extreme
-
-
-def top_k(k: int) -> Sampler:
-    """Leave only the k likeliest tokens, and those equal to the last of them.
-
-    Raises `ValueError` unless k is at least 1.
-
-    **Source:** Fan, Lewis and Dauphin (2018), section 5.2.
-
-    >>> top_k(2)(torch.tensor([1.0, 3.0, 2.0]))
-    tensor([-inf, 3., 2.])
-    """
-    if k < 1:
-        raise ValueError(f"top_k={k} must be at least 1")
-
-    def keep_k(logits: Tensor) -> Tensor:
-        least = logits.topk(min(k, logits.shape[-1])).values[..., -1:]  # (..., 1)
-        return logits.masked_fill(logits < least, -math.inf)
-
-    return keep_k
-
-
-def top_p(p: float) -> Sampler:
-    """Leave the fewest tokens, likeliest first, that together have probability p.
-
-    Raises `ValueError` unless 0 < p ≤ 1.
-
-    **Source:** Holtzman et al. (2020), equation 2.
-
-    >>> top_p(0.6)(torch.tensor([0.1, 0.5, 0.4]).log()).exp()
-    tensor([0.0000, 0.5000, 0.4000])
-    """
-    if not 0 < p <= 1:
-        raise ValueError(f"top_p={p} must be above 0 and at most 1")
-
-    def keep_p(logits: Tensor) -> Tensor:
-        ranked, ids = logits.sort(dim=-1, descending=True, stable=True)
-        probs = ranked.softmax(dim=-1)  # (..., V)
-        before = probs.cumsum(dim=-1) - probs  # (..., V)
-        ranked = ranked.masked_fill(before >= p, -math.inf)
-        return torch.empty_like(logits).scatter(-1, ids, ranked)
-
-    return keep_p
-
-
-def compose(*samplers: Sampler) -> Sampler:
-    """Apply samplers one after the other, the first one first; none changes
-    nothing."""
-    return lambda logits: reduce(lambda x, sampler: sampler(x), samplers, logits)
-
-
-def draw(logits: Tensor, generators: Sequence[torch.Generator]) -> list[int]:
-    """Draw one token for each row, each with its own generator.
-
-    A point between 0, excluded, and 1, included, falls into the share of one token
-    when the shares lie side by side; a token without a share is never hit.
-
-    logits: (B, V). Returns B ids. Raises `ValueError` for logits that are no
-    numbers, or leave no token at all.
-    """
-    probs = logits.float().softmax(dim=-1).cpu()  # (B, V)
-    up_to = probs.cumsum(dim=-1, dtype=torch.double)  # (B, V)
-    check_finite(up_to[:, -1])
-    dice = [torch.rand(1, dtype=torch.double, generator=g) for g in generators]
-    points = (1 - torch.stack(dice)) * up_to[:, -1:]  # (B, 1)
-    return torch.searchsorted(up_to, points).squeeze(-1).tolist()
-
-
-def check_finite(numbers: Tensor) -> None:
-    """Raises `ValueError` where one number of each row is no number: nan, or ±inf.
-
-    numbers: (B,), such as the largest logits, or the sums of the probabilities.
-    """
-    wrong = [i for i, n in enumerate(numbers.tolist()) if not math.isfinite(n)]
-    if wrong:
-        raise ValueError(
-            f"nothing can be drawn for text {wrong[0]}: its logits hold nan or "
-            f"inf, or no token is left; has the training diverged, or a sampler "
-            f"removed everything?"
-        )
-
 
 # --- Reading: what the model sees of a text that outgrows its context -------------
 
@@ -207,6 +123,13 @@ class CachedReader:
         positions = torch.tensor(positions, device=device)
         return self.model(last, positions, self.caches)[:, -1]
 
+    def keep(self, rows: list[int]) -> None:
+        """Go on with these rows in place of 0, 1, …; one may come several times."""
+        self.starts = [self.starts[i] for i in rows]
+        for cache in self.caches:
+            cache.k.copy_(cache.k[rows])
+            cache.v.copy_(cache.v[rows])
+
     def fill(self, rows: list[int], windows: list[list[int]]) -> None:
         """Read whole windows into some rows of the caches."""
         ids = right_padded(windows, self.model)
@@ -237,11 +160,13 @@ def new_tokens(
     sampler: Sampler,
     generators: Sequence[torch.Generator],
     n_tokens: int | None = None,
+    processors: Sequence[Processor] = (),
 ) -> Iterator[list[int]]:
     """Continue several texts at once, without end: read, sample, draw, append.
 
     texts: B lists of ids, left as they are. n_tokens: only ids below it are drawn,
     for a model whose vocabulary is padded beyond that of its tokenizer; None = all.
+    processors: change the logits by the texts so far, before the sampler does.
     Yields B ids, one for each text, again and again. Raises what `draw` raises.
     """
     texts = [list(text) for text in texts]
@@ -249,6 +174,8 @@ def new_tokens(
         logits = reader(texts)  # (B, V)
         if n_tokens is not None and n_tokens < logits.shape[-1]:
             logits = logits[:, :n_tokens]
+        for process in processors:
+            logits = process(logits, texts)
         if sampler is greedy:  # nothing to draw
             best, ids = logits.max(dim=-1)
             check_finite(best)
@@ -345,6 +272,7 @@ def write(
     prompts: Sequence[str],
     *,
     sampler: Sampler = unchanged,
+    processors: Sequence[Processor] = (),
     max_new_tokens: int | None = 200,
     stop: Sequence[str] = (),
     seed: int = 0,
@@ -353,10 +281,11 @@ def write(
 ) -> Iterator[list[str]]:
     """Continue several prompts at once, piece by piece.
 
-    sampler: from logits to logits. max_new_tokens: where to end at the latest; None
-    = never. stop: strings to end before. seed: prompt number i is drawn as it would
-    be alone with seed + i. document: does each prompt begin a document? Then
-    `<|endoftext|>` is read before it. cached: keep keys and values, if the model has
+    sampler: from logits to logits; processors: the same by the texts so far, before
+    it. max_new_tokens: where to end at the latest; None = never. stop: strings to end
+    before. seed: prompt number i is drawn as it would be alone with seed + i.
+    document: does each prompt begin a document? Then `<|endoftext|>` is read before
+    it. cached: keep keys and values, if the model has
     a place for them; else each window is read afresh, for the same text, slowly.
     model: a `GPT`, or whatever else goes from ids to logits and has a
     `context_length`, a `device` and the modes of a module, such as the `Oracle`.
@@ -366,17 +295,9 @@ def write(
     stop string, for characters that the tokenizer does not know, and for a single
     text where several are wanted.
     """
-    if isinstance(prompts, str):
-        raise ValueError(
-            f"prompts={prompts!r} is one text and would be taken letter by letter: "
-            f"write [{prompts!r}]"
-        )
-    if isinstance(stop, str):
-        raise ValueError(f"stop={stop!r} is one text: write stop=[{stop!r}]")
+    check_request(prompts, stop, max_new_tokens)
     if not prompts:
         return
-    if max_new_tokens is not None and max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens={max_new_tokens} must not be negative")
     writers = [Writer(tokenizer, stop) for _ in prompts]
     texts = [first_ids(tokenizer, prompt, document) for prompt in prompts]
     generators = [
@@ -390,7 +311,7 @@ def write(
     was_training = model.training
     model.eval()
     size = tokenizer.vocab_size
-    tokens = new_tokens(reader, texts, sampler, generators, size)
+    tokens = new_tokens(reader, texts, sampler, generators, size, processors)
     tokens = islice(tokens, max_new_tokens)
     try:
         for ids in tokens:
@@ -400,6 +321,22 @@ def write(
     finally:  # also when the caller has read enough
         model.train(was_training)
     yield [writer.finish() for writer in writers]
+
+
+def check_request(
+    prompts: Sequence[str], stop: Sequence[str], max_new_tokens: int | None
+) -> None:
+    """Raises `ValueError` for one text where several are wanted, and a negative
+    length."""
+    if isinstance(prompts, str):
+        raise ValueError(
+            f"prompts={prompts!r} is one text and would be taken letter by letter: "
+            f"write [{prompts!r}]"
+        )
+    if isinstance(stop, str):
+        raise ValueError(f"stop={stop!r} is one text: write stop=[{stop!r}]")
+    if max_new_tokens is not None and max_new_tokens < 0:
+        raise ValueError(f"max_new_tokens={max_new_tokens} must not be negative")
 
 
 def stream(

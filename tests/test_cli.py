@@ -200,6 +200,36 @@ def test_sample_takes_all_samplers_and_stops(capsys, run):
     assert not {"e", "a"} & set(out.removeprefix("The"))
 
 
+@pytest.mark.parametrize(("options", "only"), [
+    (["--min-p", 1], True),
+    (["--min-p", 1e-9], False),
+    (["--typical", 1e-9], None),
+    (["--repetition-penalty", 1], False),
+])  # fmt: skip
+def test_sample_takes_min_p_typical_and_a_penalty(capsys, run, options, only):
+    """Where one token is left, the seed does not matter; where all are, the options
+    do not."""
+
+    def sample(seed, *options):
+        options = ("--temperature", 1, "--seed", seed, *options)
+        return call(capsys, "sample", "--prompt", "The", *options)[1]
+
+    texts = {sample(seed, *options) for seed in (1, 2)}
+    assert len(texts) == (2 if only is False else 1)
+    if only:
+        greedy = call(capsys, "sample", "--prompt", "The", "--temperature", 0)[1]
+        assert texts == {greedy}
+    if only is False:
+        assert texts == {sample(1), sample(2)}
+
+
+def test_a_penalty_makes_a_model_repeat_itself_less(capsys, run):
+    options = ["--prompt", "The", "--temperature", 0, "--max-new-tokens", 100]
+    plain = call(capsys, "sample", *options)[1]
+    penalised = call(capsys, "sample", *options, "--repetition-penalty", 5)[1]
+    assert len(set(penalised.split())) > len(set(plain.split()))
+
+
 def test_an_empty_prompt_begins_a_document(capsys, run):
     code, out, _ = call(capsys, "sample", "--prompt", "", "--max-new-tokens", 5)
     assert code == 0
@@ -596,6 +626,9 @@ def test_a_tokenizer_file_that_is_cut(capsys, run):
     (["--temperature", -1], "temperature=-1"),
     (["--top-k", 0], "top_k=0"),
     (["--top-p", 2], "top_p=2"),
+    (["--min-p", 2], "min_p=2"),
+    (["--typical", 0], "typical=0"),
+    (["--repetition-penalty", 0.5], "repetition_penalty=0.5"),
     (["--stop", ""], "empty stop string"),
     (["--max-new-tokens", -1], "max_new_tokens=-1"),
 ])  # fmt: skip

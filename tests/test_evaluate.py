@@ -14,6 +14,7 @@ from llm.evaluate import (
     below_the_floor,
     compare,
     count_bytes,
+    distinct_share,
     evaluate,
     grammatical_share,
 )
@@ -174,3 +175,14 @@ def test_how_far_a_text_is_a_story():
 
 def test_the_examples_in_the_docstrings_are_true():
     assert doctest.testmod(llm.evaluate).failed == 0
+
+
+def test_runs_of_tokens_that_are_different():
+    assert distinct_share([[1, 2, 3, 4, 5]]) == 1
+    assert distinct_share([[7, 7, 7, 7, 7, 7]], n=2) == 1 / 5
+    assert distinct_share([[1, 2, 3, 4], [1, 2, 3, 4], [4, 3, 2, 1]]) == 2 / 3
+    assert (
+        distinct_share([[1, 2], [3]], n=2) == 1
+    )  # none goes over the end of a text
+    with pytest.raises(ValueError, match="no text has 4 tokens"):
+        distinct_share([[1, 2, 3], []])

@@ -9,14 +9,18 @@ from pathlib import Path
 import torch
 
 from llm.generate import (
+    Processor,
     Sampler,
     compose,
     greedy,
+    min_p,
     stream,
     temperature,
     top_k,
     top_p,
+    typical,
 )
+from llm.processors import repetition_penalty
 from llm.runs import (
     learnt_stories,
     newest_run,
@@ -53,6 +57,13 @@ class Sample:
     top_k: int | None = None
     # Choose among the likeliest tokens with this probability in all; None = 1.
     top_p: float | None = None
+    # Choose among tokens at least that many times as likely as the likeliest; None = 0.
+    min_p: float | None = None
+    # Choose among the tokens whose surprise is nearest to the expected one, with this
+    # probability in all; None = 1.
+    typical: float | None = None
+    # Divide the logits of tokens that are in the text already; None = 1, usual: 1.2.
+    repetition_penalty: float | None = None
     # End before any of these strings; none = only at the length or a special token.
     stop: tuple[str, ...] = ()
     # The same seed gives the same text; None = another text each time.
@@ -75,6 +86,7 @@ class Sample:
             tokenizer,
             prompt,
             sampler=self.sampler(),
+            processors=self.processors(tokenizer),
             max_new_tokens=self.max_new_tokens,
             stop=self.stop,
             document=stories,
@@ -92,7 +104,16 @@ class Sample:
         parts = [temperature(self.temperature)]
         parts += [] if self.top_k is None else [top_k(self.top_k)]
         parts += [] if self.top_p is None else [top_p(self.top_p)]
+        parts += [] if self.min_p is None else [min_p(self.min_p)]
+        parts += [] if self.typical is None else [typical(self.typical)]
         return compose(*parts)
+
+    def processors(self, tokenizer: Tokenizer) -> list[Processor]:
+        """What the options ask for that depends on the text so far."""
+        if self.repetition_penalty is None:
+            return []
+        spare = tokenizer.special_tokens.values()
+        return [repetition_penalty(self.repetition_penalty, spare)]
 
 
 def start_of_line(tokenizer: Tokenizer) -> str:
