@@ -86,6 +86,7 @@ IN_SIGHT = """(place) => {
 }"""
 CURRENT = """(name) =>
   window.jupyterapp.shell.currentWidget?.context?.path.endsWith(name)"""
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 PANELS = ".jp-OutputArea-output:has(.widget-slider)"
 # What a panel shows, without its sliders.
 ANSWER = """async (panel) => {
@@ -172,9 +173,10 @@ def pages(lab, chromium, request):
         page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
         workspace = f"{lab}/lab/workspaces/{chapter.stem}"  # with this chapter only
         page.goto(f"{workspace}/tree/{chapter.name}?token={TOKEN}")
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        page.evaluate(RUN_TWICE)
+        page.wait_for_selector(IDLE, timeout=180_000)
         opened[chapter] = page, errors
+    for page, _ in opened.values():  # when none has to be opened beside the running
+        page.evaluate(RUN_TWICE)
     yield opened
     for page, _ in opened.values():
         page.context.close()

@@ -122,6 +122,7 @@ const operations = (n) => short(n, "FLOP");
 const SIZES = ["vocab_size", "context_length", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff"];
 const LETTERS = { vocab_size: "V", d_model: "C", n_layers: "L", n_heads: "H", d_ff: "F" };
 const HEADS = ["n_heads", "n_kv_heads"], OWN = "own";
+const STEPS = { d_model: 64 }; // the next width that heads of usual widths divide
 
 function board(title) {
   const section = element("section"), sum = element("p"), list = bars();
@@ -138,9 +139,9 @@ function board(title) {
 
 function render({ model, el }) {
   const presets = model.get("presets");
-  const field = (name, min = 1) => {
-    const letter = LETTERS[name] ? ` (${LETTERS[name]})` : "";
-    return number(`${name}${letter}`, { min, step: 1 });
+  const field = (name) => {
+    const letter = LETTERS[name] ? ` (${LETTERS[name]})` : "", step = STEPS[name] ?? 1;
+    return number(`${name}${letter}`, { min: step, step });
   };
   const preset = select("Model", [...Object.entries(presets).map(([name, { title }]) => [name, title]), [OWN, "your own sizes"]]);
   const architecture = select("parts of", [["gpt2", "GPT-2"], ["llama", "Llama"]]);
@@ -161,19 +162,20 @@ function render({ model, el }) {
   }
 
   // Of a size only what divides it is offered; what was chosen stays, or the next below.
-  function offer(control, n, wanted) {
-    const fits = divisors(n);
+  function offer(control, fits, wanted) {
     control.replaceChildren(...fits.map((d) => Object.assign(element("option", `${d}`), { value: d })));
     control.value = fits.filter((d) => d <= wanted).at(-1) ?? 1;
   }
 
   function offerHeads(heads, shared) {
-    offer(fields.n_heads, +fields.d_model.value, heads);
-    offer(fields.n_kv_heads, +fields.n_heads.value, shared);
+    const width = +fields.d_model.value, rotary = architecture.value === "llama";
+    offer(fields.n_heads, divisors(width).filter((d) => !rotary || (width / d) % 2 === 0), heads);
+    offer(fields.n_kv_heads, divisors(+fields.n_heads.value), shared);
   }
 
   function draw() {
     const c = config(), [B, T] = [+batch.value, +length.value];
+    fields.context_length.disabled = llama(c); // rotary positions have no parameters
     wrong.textContent = complaint({ ...c, batch_size: B, tokens: T });
     if (wrong.textContent) return;
     if (T > c.context_length) wrong.textContent = `${T} tokens are more than context_length=${c.context_length}: this model could not read them at once.`;
