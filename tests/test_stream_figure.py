@@ -146,3 +146,12 @@ def test_the_norm_stands_where_its_name_says():
     assert len(parts) == 3 and len(norms) == 2
     post, pre = norms
     assert post > parts[0] > pre
+
+
+def test_in_the_block_each_part_has_its_norm_before_it_and_its_plus_behind_it():
+    ax = stream.whole_block()
+    across = {t.get_text(): t.get_position()[0] for t in ax.texts if t.get_text()}
+    pluses = sorted(t.get_position()[0] for t in ax.texts if t.get_text() == "+")
+    first, second = pluses
+    assert across["norm 1"] < across["attention"] < first
+    assert first < across["norm 2"] < across["feed-forward"] < second

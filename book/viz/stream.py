@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from book.bundle import Bundle
-from book.viz.diagrams import CENTRED, arrow, blank, box
+from book.viz.diagrams import CENTRED, INK, arrow, blank, box, path
 from book.viz.machines import percent, piece_of, spelled
 from book.viz.page import interactive
 from llm.attention import causal_mask
@@ -58,6 +58,37 @@ def one_block(ax: Axes, left: float, name: str) -> None:
     ax.plot([side, side], [2.2, plus], color=GREY, lw=1.2, ls="-")
     arrow(ax, (side, plus), (x + 0.2, plus))
     ax.text(left + 1.8, 4.35, name, weight="bold", **CENTRED)
+
+
+def whole_block() -> Axes:
+    """The pre-norm block: two parts beside one stream, which runs to the right."""
+    ax = blank(7.2, 1.8, 14.4, 3.6)
+    pluses, y = (6.4, 12.6), 0.9
+    for start, end in zip(
+        (0.2, *(x + 0.2 for x in pluses)), (*pluses, 14), strict=True
+    ):
+        ax.plot([start, end - 0.2], [y, y], color=BLUE, lw=2.5, ls="-")
+    arrow(ax, (13.7, y), (14.2, y))
+    ax.text(0.2, y - 0.4, "x, the stream (B, T, C)", fontsize=9, color=INK)
+    for plus, norm, part in zip(
+        pluses, ("norm 1", "norm 2"), ("attention", "feed-forward"), strict=True
+    ):
+        one_part(ax, plus, y, norm, part)
+    return ax
+
+
+def one_part(ax: Axes, plus: float, y: float, norm: str, part: str) -> None:
+    """A branch above the stream: it leaves, is normed, and comes back to a plus."""
+    leaves, up = plus - 5.4, y + 2.1
+    ax.add_patch(plt.Circle((plus, y), 0.2, fill=False, ec=BLUE, lw=1.6))
+    ax.text(plus, y - 0.02, "+", va="center", **CENTRED)
+    path(ax, (leaves, y), (leaves, up), (leaves + 0.7, up))
+    box(ax, leaves + 1.35, up, norm, width=1.3, lit=True)
+    arrow(ax, (leaves + 2.0, up), (leaves + 2.6, up))
+    box(ax, leaves + 3.65, up, part, width=2.1)
+    path(ax, (leaves + 4.7, up), (plus, up), (plus, y + 0.2))
+    ax.text(leaves + 0.15, y + 0.9, "reads", fontsize=9, color=INK)
+    ax.text(plus - 0.15, y + 0.9, "writes", fontsize=9, color=INK, ha="right")
 
 
 # --- One token through the stream -------------------------------------------------
