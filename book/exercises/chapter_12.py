@@ -163,16 +163,23 @@ def by_length(x, gain, shift, eps):
 
 
 @layer_norm.forbids(
-    "the library's LayerNorm does inside what is asked for here: write it with mean, "
+    "a norm of the library does inside what is asked for here: write it with mean, "
     "squares and sqrt"
 )
-def layer_norm_of_the_library(step: Step, *inputs) -> bool:
-    return "layer_norm" in step.name or "batch_norm" in step.name
+def norm_of_the_library(step: Step, *inputs) -> bool:
+    kinds = ("layer", "batch", "group", "instance", "rms")
+    return any(f"{kind}_norm" in step.name for kind in kinds)
 
 
-@layer_norm_of_the_library.mistake
+@norm_of_the_library.mistake
 def by_functional(x, gain, shift, eps):
     return F.layer_norm(x.float(), x.shape[-1:], gain.float(), shift.float(), eps)
+
+
+@norm_of_the_library.mistake
+def as_one_group(x, gain, shift, eps):
+    rows = x.float().reshape(-1, x.shape[-1])
+    return F.group_norm(rows, 1, gain.float(), shift.float(), eps).view(x.shape)
 
 
 # --- ★★ The block in two statements -----------------------------------------------
@@ -478,7 +485,7 @@ def by_growing_exponentials(x, gate, up, down):
 def stream_size() -> Iterator[tuple]:
     """`stream_size(n_parts, scale, normed)`: the size at the end, 1 at the start."""
     numbers = random_numbers()
-    yield 24, 1.0, False
+    yield 24, 0.9, False  # not 1, where s and s² are the same
     yield 24, 1.0, True
     for n in (1, 2, 7, 12, numbers.randint(13, 40)):
         for normed in (False, True):
@@ -522,6 +529,15 @@ def sizes_added(n_parts, scale, normed):
 @stream_size.mistake("this is the square of the size: take the root at the end")
 def squared(n_parts, scale, normed):
     return by_formula(n_parts, scale, normed) ** 2
+
+
+@stream_size.mistake(
+    "without a norm this is the square of the size: take the root of it, as you do with "
+    "a norm"
+)
+def squared_without_a_norm(n_parts, scale, normed):
+    size = by_formula(n_parts, scale, normed)
+    return size if normed else size**2
 
 
 @stream_size.mistake(

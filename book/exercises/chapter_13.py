@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from book.exercises.answers import Numbers, Values
 from book.exercises.exercise import exercise, random_numbers
+from book.exercises.watch import Step
 
 # --- ★ Count a GPT-2 --------------------------------------------------------------
 
@@ -305,6 +306,11 @@ def last_by_loops(x, gain, shift, table):
 
 
 @last_logits.right
+def last_of_a_turned_copy(x, gain, shift, table):
+    return _normed(x.double().transpose(0, 1)[-1], gain, shift) @ table.T.double()
+
+
+@last_logits.right
 def last_by_einsum(x, gain, shift, table):
     return torch.einsum("bc,vc->bv", _normed(x[:, -1], gain, shift), table)
 
@@ -398,6 +404,48 @@ def probabilities(x, gain, shift, table):
 @last_logits.refused("stopped with RuntimeError")
 def untransposed(x, gain, shift, table):
     return _normed(x[:, -1], gain, shift) @ table
+
+
+# What changes no number: to look at all positions in another way is no work.
+VIEWS_AND_COPIES = {
+    "alias", "as_strided", "clone", "detach", "expand", "flatten", "permute", "reshape",
+    "select", "slice", "squeeze", "t", "transpose", "unbind", "unsqueeze", "view",
+    "_reshape_alias", "_to_copy", "_unsafe_view",
+}  # fmt: skip
+
+
+@last_logits.forbids(
+    "the logits are right, and were computed with work for positions that nobody asked "
+    "for: take x[:, -1] first, then norm and head"
+)
+def work_for_all(step: Step, x, gain, shift, table) -> bool:
+    B, T, _ = x.shape
+    result = step.result[0] if isinstance(step.result, tuple) else step.result
+    if T == 1 or not isinstance(result, torch.Tensor) or step.name.endswith("_"):
+        return False  # a change in place has a message of its own
+    rows = (
+        result.shape[:2] == (B, T)
+        if result.dim() == 3
+        else result.shape[:1] == (B * T,)
+    )
+    return bool(rows) and step.name not in VIEWS_AND_COPIES
+
+
+@work_for_all.mistake
+def all_and_then_the_last(x, gain, shift, table):
+    return (_normed(x, gain, shift) @ table.T)[:, -1]
+
+
+@work_for_all.mistake
+def all_normed(x, gain, shift, table):
+    return F.layer_norm(x, gain.shape, gain, shift, 1e-5)[:, -1] @ table.T
+
+
+@work_for_all.mistake
+def all_in_one_row(x, gain, shift, table):
+    B, T, C = x.shape
+    logits = _normed(x.reshape(B * T, C), gain, shift) @ table.T
+    return logits.view(B, T, -1)[:, -1]
 
 
 # --- ★★ The cache -----------------------------------------------------------------
@@ -595,6 +643,8 @@ def largest_batch() -> Iterator[tuple]:
         n, each = dice.randint(10**6, 10**7), dice.randint(10**5, 10**6)
         yield 16 * n + each * dice.randint(40, 200) + each * 3 // 4, n, each
     yield 16_000_900, 10**6, 100
+    yield 16_000_150, 10**6, 100  # one fits
+    yield 16_100_000, 10**6, 100  # a thousand fit
     yield 16_000_999, 10**6, 1_000
     yield 10**6, 10**6, 100
 
@@ -672,6 +722,12 @@ def at_least_one(memory, n_parameters, activation_bytes):
 @largest_batch.mistake("one too few: a text that fits to the last byte fits")
 def one_too_few(memory, n_parameters, activation_bytes):
     return max(0, (memory - 16 * n_parameters - 1) // activation_bytes)
+
+
+@largest_batch.mistake("one text fits here, and that is a batch too")
+def from_two_on(memory, n_parameters, activation_bytes):
+    n_texts = what_is_left(memory, n_parameters, activation_bytes)
+    return n_texts if n_texts > 1 else 0
 
 
 @largest_batch.mistake(
