@@ -67,7 +67,7 @@ def split(whole: Sequence | Tensor, validation_fraction: float) -> tuple:
 def between_words(text: str, place: int) -> int:
     """The place nearest to `place` where a text can be cut and nothing is torn.
 
-    That is before white space, or, for a place inside an end mark, behind the mark
+    That is before white space, or, for a place inside an end mark, after the mark
     (before it, if it ends the text); `place` itself where no white space is near.
 
     >>> between_words("the cat ran", 5), between_words("the cat ran", 6)
@@ -126,7 +126,7 @@ class WindowDataset(Dataset):
 
     ids: integers (N,), in memory or mapped from a file; context_length: T, tokens
     in a window; stride: tokens from the start of one window to the start of the
-    next, T unless told, so that every token is a target once.
+    next, T unless told, so that no token is a target twice.
 
     dataset[i] is (x, y), integers (T,), with y[t] = x[t + 1]. Raises `ValueError`
     for fewer than T + 1 ids, and for a length or stride below 1.
@@ -189,7 +189,7 @@ def window(ids: Tensor, start: int, context_length: int) -> tuple[Tensor, Tensor
 
 
 def write_ids(path: str | Path, texts: Iterable[str], tokenizer: Tokenizer) -> int:
-    """Encode texts one behind the other into a file, a text at a time.
+    """Encode texts one after the other into a file, a text at a time.
 
     `np.load(path, mmap_mode="r")` is then a row of ids, integers (N,) of the
     smallest kind that holds them, of which only what is read comes into memory.
@@ -211,7 +211,7 @@ def write_ids(path: str | Path, texts: Iterable[str], tokenizer: Tokenizer) -> i
 
 
 def write_header(file: IO[bytes], kind: np.dtype, n_ids: int) -> None:
-    """What tells `np.load` of which kind the numbers behind it are, and how many."""
+    """What tells `np.load` of which kind the numbers after it are, and how many."""
     header = {"descr": kind.str, "fortran_order": False, "shape": (n_ids,)}
     np.lib.format.write_array_header_1_0(file, header)
 
@@ -223,7 +223,7 @@ class Supply(Protocol):
     """An endless supply of batches: all that a training loop asks of its data."""
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """The inputs and targets, integers (B, T), of one step; a pure function."""
+        """The inputs and targets, integers (B, T), of one step; the same whenever it is asked."""
 
 
 def get_batch(
@@ -234,7 +234,8 @@ def get_batch(
 ) -> tuple[Tensor, Tensor]:
     """Windows that begin anywhere, each drawn independently of all others.
 
-    Some overlap, and some of the text may never be read; `Batches` reads all of it.
+    Some overlap, and some of the text may never be read; `Batches` reads every
+    window before it reads one again.
 
     ids: integers (N,); batch_size: B; generator: what draws, PyTorch's global one
     unless told. Returns x, y: integers (B, T), with y[:, t] = x[:, t + 1]. Raises
@@ -283,8 +284,8 @@ class ResumableSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         epoch, place = divmod(self.start, self.n_windows)
         while True:
-            random = np.random.default_rng([self.seed, epoch])
-            order = random.permutation(self.n_windows)
+            rng = np.random.default_rng([self.seed, epoch])
+            order = rng.permutation(self.n_windows)
             yield from map(int, order[place:])
             epoch, place = epoch + 1, 0
 
@@ -293,8 +294,9 @@ class Batches:
     """An endless supply of batches, in an order that only the seed decides.
 
     Each time through the text, it is cut into windows that do not overlap, from a
-    new starting point, and the windows are shuffled. `batch(step)` is a pure
-    function of (seed, step): to resume at step 100, ask for batch 100.
+    new starting point, and the windows are shuffled; fewer than 2T tokens are left
+    out. `batch(step)` depends on (seed, step) alone: to resume at step 100, ask for
+    batch 100.
 
     ids: integers (N,), in memory or mapped from a file; batch_size: B, windows per
     batch. Raises `ValueError` for fewer than T + 1 ids or a negative seed.
@@ -315,10 +317,10 @@ class Batches:
     def starts(self, epoch: int) -> np.ndarray:
         """Where the windows of one time through the text begin, shuffled."""
         if epoch != self._epoch:
-            random = np.random.default_rng([self.seed, epoch])
+            rng = np.random.default_rng([self.seed, epoch])
             spare = len(self.ids) - 1 - self.n_windows * self.context_length
-            first = random.integers(spare + 1)
-            order = random.permutation(self.n_windows)
+            first = rng.integers(spare + 1)
+            order = rng.permutation(self.n_windows)
             self._epoch = epoch
             self._starts = first + order * self.context_length
         return self._starts
@@ -340,8 +342,8 @@ class DocumentBatches:
     """An endless supply of batches in which each row is one whole document.
 
     Batch 0 has the documents 0 … B − 1, batch 1 the next B, and so on: no
-    document comes twice. `batch(step)` is a pure function of the step, as
-    `document` is one of its number.
+    document comes twice. `batch(step)` depends on the step alone, as
+    `document` does on its number.
 
     document: from the number of a document to its ids; end: the id of the end mark,
     which stands before each document as well; context_length: T, at most so many
@@ -409,6 +411,7 @@ def best_fit(lengths: Sequence[int], context_length: int) -> list[list[int]]:
     >>> best_fit([3, 2, 4, 1], 5)
     [[0, 1], [2, 3]]
     """
+    # with_room[r] holds the rows in which r places are free
     with_room: list[list[list[int]]] = [[] for _ in range(context_length + 1)]
     for n in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
         fitting = range(lengths[n], context_length)

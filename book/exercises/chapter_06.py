@@ -105,7 +105,7 @@ def with_a_gap(n_tokens, context_length, stride):
 
 @starts.mistake(
     "a last window was added at the very end, so that nothing is left over: it does not "
-    "stand a stride behind the one before"
+    "stand a stride after the one before"
 )
 def one_more_at_the_end(n_tokens, context_length, stride):
     found = by_range(n_tokens, context_length, stride)
@@ -583,7 +583,7 @@ def sorted_windows(step, batch_size, order):
 
 
 @batch_of.mistake(
-    "behind the end of an epoch, the next one is read from the same place on; it begins "
+    "after the end of an epoch, the next one is read from the same place on; it begins "
     "at its first window"
 )
 def next_epoch_from_the_middle(step, batch_size, order):
@@ -655,10 +655,10 @@ def from_one(x, end):
 
 
 @places.mistake(
-    "the count begins anew *behind* the end mark; as an input, the mark is the first "
+    "the count begins anew *after* the end mark; as an input, the mark is the first "
     "token of the document that follows"
 )
-def behind_the_mark(x, end):
+def after_the_mark(x, end):
     rows = []
     for row in x.tolist():
         found, n = [], -1
@@ -710,7 +710,7 @@ def never_anew(x, end):
 
 
 @places.mistake(
-    "end marks are not counted as tokens here: the token behind one has place 1"
+    "end marks are not counted as tokens here: the token after one has place 1"
 )
 def without_the_marks(x, end):
     return (by_running_maximum(x, end) - 1).clamp(min=0)

@@ -64,7 +64,7 @@ def view_alone(x, n_heads):
 
 
 @split_heads.mistake(
-    "the heads are told apart, but they still stand behind the positions: attention "
+    "the heads are told apart, but they still stand after the positions: attention "
     "takes the last two dimensions for positions and components"
 )
 def not_transposed(x, n_heads):
@@ -282,7 +282,7 @@ def _fits(memory: float, a_token: float) -> int:
 
 
 @tokens_that_fit.mistake(
-    "twice too many: a position leaves a key *and* a value behind"
+    "twice too many: a position leaves a key *and* a value"
 )
 def keys_only(memory, n_layers, n_heads, n_kv_heads, head_dim, each):
     return _fits(memory, n_layers * n_kv_heads * head_dim * each)
@@ -334,6 +334,14 @@ def bits(memory, n_layers, n_heads, n_kv_heads, head_dim, each):
 )
 def with_a_piece(memory, n_layers, n_heads, n_kv_heads, head_dim, each):
     return memory / (2 * n_layers * n_kv_heads * head_dim * each)
+
+
+@tokens_that_fit.mistake(
+    "rounded to the nearest number: where that is the higher one, the last token does "
+    "not fit any more"
+)
+def to_the_nearest(memory, n_layers, n_heads, n_kv_heads, head_dim, each):
+    return round(memory / (2 * n_layers * n_kv_heads * head_dim * each))
 
 
 @tokens_that_fit.mistake("rounded up: the last token does not fit any more")
@@ -659,12 +667,12 @@ def _text(n: int, n_words: int, uneven: float = 1.0) -> tuple[Tensor, Tensor]:
 
 
 @exercise(
-    "the mean over those who have such a word behind them", Values("the share")
+    "the mean over those who have such a word before them", Values("the share")
 )
 def same_word_share() -> Iterator[tuple]:
     """`same_word_share(weights, ids)`: (T, T) and (T,) to a number from 0 to 1."""
+    yield _text(14, 6, 3.0)
     yield _text(8, 3)
-    yield _text(12, 6, 3.0)
     yield _text(9, 2, 2.0)
     yield (
         torch.ones(4, 4).tril() / torch.arange(1, 5)[:, None],
@@ -770,6 +778,16 @@ def largest_only(weights, ids):
 )
 def columns_look(weights, ids):
     return share_by_table(weights.T, ids)
+
+
+@same_word_share.mistake(
+    "the first ten positions are left out, as in the table of the chapter; here every "
+    "position counts whose token has stood earlier"
+)
+def from_the_tenth_on(weights, ids):
+    earlier = (ids[:, None] == ids).tril(-1)
+    has = earlier.any(-1) & (torch.arange(len(ids)) >= 10)
+    return (weights * earlier).sum(-1)[has].mean() if has.any() else 0.0
 
 
 @same_word_share.mistake(
