@@ -223,7 +223,7 @@ class Supply(Protocol):
     """An endless supply of batches: all that a training loop asks of its data."""
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """The inputs and targets, integers (B, T), of one step; the same whenever it is asked."""
+        """The inputs and targets of one step, integers (B, T): always the same."""
 
 
 def get_batch(

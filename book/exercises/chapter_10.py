@@ -281,9 +281,7 @@ def _fits(memory: float, a_token: float) -> int:
     return int(memory // a_token)
 
 
-@tokens_that_fit.mistake(
-    "twice too many: a position leaves a key *and* a value"
-)
+@tokens_that_fit.mistake("twice too many: a position leaves a key *and* a value")
 def keys_only(memory, n_layers, n_heads, n_kv_heads, head_dim, each):
     return _fits(memory, n_layers * n_kv_heads * head_dim * each)
 
