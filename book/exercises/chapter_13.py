@@ -551,7 +551,7 @@ _of_cache(
 )
 
 
-# --- ★★ What a run takes ----------------------------------------------------------
+# --- ★ What a run takes -----------------------------------------------------------
 
 
 @exercise("operations over what is done in a day", Values("the number of days"))
@@ -632,7 +632,7 @@ _of_days(
 )
 
 
-# --- ★★★ The largest batch --------------------------------------------------------
+# --- ★★ The largest batch ---------------------------------------------------------
 
 
 @exercise("sixteen bytes a parameter, then whole texts", Values("the batch"))
