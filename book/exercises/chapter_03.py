@@ -242,7 +242,7 @@ def question_marks(data):
 
 @from_utf8.mistake(
     "the marks at the front of the following bytes, 10, are taken for part of the number: "
-    "keep the six bits behind them"
+    "keep the six bits after them"
 )
 def marks_kept(data):
     return _decoded(data, keep=0xFF)
@@ -250,7 +250,7 @@ def marks_kept(data):
 
 @from_utf8.mistake(
     "the marks at the front of the first byte (110, 1110, 11110) are taken for part of "
-    "the number: keep the five, four or three bits behind them"
+    "the number: keep the five, four or three bits after them"
 )
 def first_marks_kept(data):
     return _decoded(data, bits=(0x7F, 0xFF, 0xFF, 0xFF))
@@ -289,7 +289,7 @@ def two_at_most(data):
 
 
 @from_utf8.mistake(
-    "right up to three bytes; a first byte of 11110 has three others behind it, as most "
+    "right up to three bytes; a first byte of 11110 has three others after it, as most "
     "emoji have"
 )
 def three_at_most(data):
@@ -479,7 +479,7 @@ def without_the_first(data):
 
 
 @n_waiting.mistake(
-    "everything behind the last ASCII byte waits here; at most one character is "
+    "everything after the last ASCII byte waits here; at most one character is "
     "incomplete, those before it are done"
 )
 def all_behind_ascii(data):
@@ -720,7 +720,7 @@ INVALID = {
     "a following byte with nothing before it": [0x61, 0x80],
     "a character cut short by the end": [0x61, 0xE2, 0x82],
     "a character cut short by the next": [0xC3, 0x61],
-    "a character cut short behind two bytes": [0xE2, 0x82, 0x61],
+    "a character cut short after two bytes": [0xE2, 0x82, 0x61],
     "a longer one cut short by a letter": [0xF0, 0x9F, 0x61, 0x80],
     "a first byte where a following one should be": [0xC3, 0xC3],
     "a first byte of eight ones": [0xFF],
@@ -831,7 +831,7 @@ def beyond_accepted(data):
 
 
 @is_utf8.mistake(
-    "the bytes behind a first byte are not looked at: as many as announced must be there, "
+    "the bytes after a first byte are not looked at: as many as announced must be there, "
     "each beginning with 10"
 )
 def following_not_checked(data):

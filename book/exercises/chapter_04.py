@@ -530,7 +530,7 @@ def joined_by_lines(tokenizer, texts):
 
 
 @compression.mistake(
-    "the texts are joined by spaces here, and the words behind them are cut otherwise"
+    "the texts are joined by spaces here, and the words after them are cut otherwise"
 )
 def joined_by_spaces(tokenizer, texts):
     return sums(tokenizer, [" ".join(texts)])
@@ -753,7 +753,7 @@ def one_end(turns, special, encode):
 
 
 @conversation.mistake(
-    "an end between the turns, and none behind the last; each turn has one"
+    "an end between the turns, and none after the last; each turn has one"
 )
 def between_turns(turns, special, encode):
     return turn_by_turn(turns, special, encode)[:-1]
@@ -766,7 +766,7 @@ conversation.mistake(
     _each(lambda s, t, sp, e: [*e(s), *e(t), *e(END_OF_TEXT)]),
 )
 
-conversation.mistake("a line end was added behind each text: no text has it")(
+conversation.mistake("a line end was added after each text: no text has it")(
     _each(lambda s, t, sp, e: _plain(s, t + "\n", sp, e))
 )
 
@@ -804,7 +804,7 @@ def spelled_names_replaced(turns, special, encode):
     return ids
 
 
-conversation.mistake("the end comes first: it belongs behind the text")(
+conversation.mistake("the end comes first: it belongs after the text")(
     _each(lambda s, t, sp, e: [sp[s], sp[END_OF_TEXT], *e(t)])
 )
 
@@ -920,7 +920,7 @@ def better_of_two(word, entries):
 
 
 @fewest.mistake(
-    "of the entries that fit, this takes the one behind which the next reaches furthest: "
+    "of the entries that fit, this takes the one after which the next reaches furthest: "
     "to look one token ahead is not enough, the costly rest may come later"
 )
 def looking_one_ahead(word, entries):

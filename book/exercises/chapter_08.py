@@ -1410,7 +1410,7 @@ def no_temperature(q, k, v, temperature):
 
 
 @unit_look.mistake(
-    "the weights are divided by the temperature, behind the softmax: they no longer sum "
+    "the weights are divided by the temperature, after the softmax: they no longer sum "
     "to one. Divide the scores"
 )
 def temperature_too_late(q, k, v, temperature):

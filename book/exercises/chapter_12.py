@@ -220,7 +220,7 @@ def in_one_line(x, norm1, attend, norm2, think):
 
 
 @block.mistake(
-    "this is post-norm: the norms stand in the stream, behind the additions; put each in "
+    "this is post-norm: the norms stand in the stream, after the additions; put each in "
     "front of its part"
 )
 def post(x, norm1, attend, norm2, think):
@@ -331,7 +331,7 @@ def first_norm_missing(x, norm1, attend, norm2, think):
 
 
 @block.mistake(
-    "the sum is normed once more at the end; that norm stands behind the last block of a "
+    "the sum is normed once more at the end; that norm stands after the last block of a "
     "model, not in each"
 )
 def norm_at_the_end(x, norm1, attend, norm2, think):
@@ -675,7 +675,7 @@ def without_gain(written, gain, head, eps):
 
 
 @contributions.mistake(
-    "these are the logits behind each part (the logit lens): row p holds all that was "
+    "these are the logits after each part (the logit lens): row p holds all that was "
     "written up to there. Asked for is what part p alone brings, at the end"
 )
 def lens(written, gain, head, eps):
@@ -692,7 +692,7 @@ def running_sum(written, gain, head, eps):
 
 
 @contributions.mistake(
-    "each row is the change that a part makes to the logits behind it. That counts the "
+    "each row is the change that a part makes to the logits after it. That counts the "
     "norm, which changes from part to part; asked for is its share under the last one"
 )
 def steps_of_the_lens(written, gain, head, eps):

@@ -115,7 +115,7 @@ def tied_means_two(vocab_size, context_length, d_model, n_layers, tied):
 
 
 @count_gpt2.mistake(
-    "attention has four matrices: query, key, value, and output behind the heads"
+    "attention has four matrices: query, key, value, and output after the heads"
 )
 def no_output_matrix(vocab_size, context_length, d_model, n_layers, tied):
     whole = in_one_line(vocab_size, context_length, d_model, n_layers, tied)
@@ -361,7 +361,7 @@ def no_shift(x, gain, shift, table):
     return _normed(x[:, -1], gain, 0) @ table.T
 
 
-@last_logits.mistake("the shift comes behind the gain, and is not multiplied by it")
+@last_logits.mistake("the shift comes after the gain, and is not multiplied by it")
 def shift_before_gain(x, gain, shift, table):
     return (_normed(x[:, -1], 1, 0) + shift) * gain @ table.T
 
