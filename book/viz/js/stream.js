@@ -10,7 +10,7 @@ import { TOKENS, TokenRow } from "./tokens.js";
 const CSS = `${BARS}${TOKENS}
   p { margin: 0 0 .5em; } .wide { display: flex; margin: 0 0 .6em; } .says { min-height: 3em; }
   textarea { flex: 1 1 14em; min-height: 2em; height: 2em; }
-  .tokens { max-height: 7.5em; min-height: 2.2em; margin-bottom: .7em; }
+  .tokens { max-height: 9em; min-height: 2.2em; margin-bottom: .7em; }
   .stations { border-collapse: collapse; width: 100%; font-size: 13px; margin-bottom: .7em; font-variant-numeric: tabular-nums; }
   .stations th { text-align: start; font-weight: 400; padding: 1px .5em 1px 0; }
   .stations thead th { border-bottom: 1px solid var(--line); font-weight: 700; vertical-align: bottom; }
@@ -22,7 +22,9 @@ const CSS = `${BARS}${TOKENS}
   .stations .guess { max-width: 8em; overflow: hidden; text-overflow: ellipsis; }
   .stations [aria-current=true] { outline: 2px solid var(--vermillion); outline-offset: -1px; font-weight: 700; }
   .size { --own: var(--blue); } .writes { --own: var(--green); }
-  .bars { max-width: 24em; }`;
+  .bars { max-width: 24em; }
+  @media (max-width: 480px) { .stations { font-size: 12px; } .stations td { padding: 1px .25em; } .stations .amount { min-width: 3.2em; }
+    .stations .guess { max-width: 5em; } .stations thead th:nth-child(n + 2):nth-child(-n + 4) { padding-right: .25em; } }`;
 const SHOWN = 6, MOST = 160; // bars; tokens of a text that are read
 const OWN = "own"; // the text that the reader types
 
