@@ -58,7 +58,7 @@ from llm.optim import clip_gradients, parameter_groups, warmup_cosine
 from llm.tokenizers import Tokenizer
 from llm.tokenizers.merges import merge
 from llm.tokenizers.rows import apply_merges
-from llm.train import accumulate, adamw, seed_dropout, set_rate
+from llm.train import accumulate, make_optimizer, seed_dropout, set_rate
 
 Function = Callable[..., Any]
 LARGE = ("torch.", "transformers.", "sympy.")  # their modules import none of ours
@@ -471,7 +471,7 @@ def vectors_decay(right, model, weight_decay):
     return [{**group, "weight_decay": weight_decay} for group in groups]
 
 
-@bug("the weight decay is added to the gradient", adamw, part="optimizer")
+@bug("the weight decay is added to the gradient", make_optimizer, part="optimizer")
 def decay_coupled(right, model, config):
     """Adam divides it away again: weights with large gradients hardly decay."""
     groups = parameter_groups(model, config.weight_decay)

@@ -238,14 +238,16 @@ def set_optimizer_state(
         # PyTorch counts the steps on the CPU, wherever the parameter lives.
         where = "cpu" if quantity == "step" else owner.device
         state[owner][quantity] = tensor.to(where, copy=True)
-    quantities = set().union(*state.values())
-    for name, owner in owners.items():
-        missing = sorted(quantities - state[owner].keys()) if owner in state else []
-        if missing:
-            raise ValueError(
-                f"the state of the optimizer has no {name}/{missing[0]}: take an "
-                f"earlier checkpoint, or load the model alone"
-            )
+    names = {p: name for name, p in owners.items()}
+    for group in optimizer.param_groups:
+        known = [p for p in group["params"] if p in state]
+        quantities = set().union(*(state[p] for p in known))
+        for p in known:
+            if missing := sorted(quantities - state[p].keys()):
+                raise ValueError(
+                    f"the state of the optimizer has no {names[p]}/{missing[0]}: "
+                    f"take an earlier checkpoint, or load the model alone"
+                )
     optimizer.state.update(state)
 
 
@@ -342,7 +344,8 @@ def to_transformers(
     """Weights of a `GPT` under the names of `transformers`' GPT-2 or Llama.
 
     tensors: by our names, from `model.state_dict()`. There, GPT-2's matrices stand
-    on their side, (C_in, C_out), and those of query, key and value are one.
+    on their side, (C_in, C_out), and those of query, key and value are one. They know
+    no `qk_norm`, and would compute something else.
     """
     found = {}
     for name, tensor in tensors.items():
@@ -369,6 +372,11 @@ def from_transformers(
     compiled or not. Returns what `load_state_dict` takes, under our names. Raises
     `ValueError` for tensors that the configuration has no place for, or lacks.
     """
+    if config.qk_norm:
+        raise ValueError(
+            "qk_norm=True, but no such model of transformers, nor nanoGPT's, has a "
+            "norm of queries and keys"
+        )
     gpt2 = config.architecture == "gpt2"
     back = {theirs: ours for ours, theirs in NAMES[config.architecture].items()}
     kv_width = config.head_dim * (config.n_kv_heads or config.n_heads)

@@ -128,6 +128,8 @@ def activation_numbers(config: GPTConfig, batch_size: int, n_tokens: int) -> int
     norm = 2 * c.d_model + 2 if gpt2 else 3 * c.d_model + 1
     kv_width = c.head_dim * (c.n_kv_heads or c.n_heads)
     attention = 2 * c.d_model + 2 * kv_width + c.n_heads  # queries, output; a sum
+    if c.qk_norm:  # queries and keys before it, and the size of each
+        attention += c.d_model + kv_width + c.n_heads + (c.n_kv_heads or c.n_heads)
     feed_forward = (2 if gpt2 else 4) * d_ff
     block = 2 * norm + attention + feed_forward
     for_each_token = c.n_layers * block + norm + c.vocab_size

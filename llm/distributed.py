@@ -128,11 +128,25 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def autocast(device: torch.device, dtype: str) -> AbstractContextManager:
-    """Matrix products in bfloat16 where that pays: on a GPU that has it, or where
-    asked for. The weights stay float32."""
-    if dtype == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        dtype = "bfloat16" if fast else "float32"
-    if dtype == "float32":
+    """Matrix products in the numbers that `pick_dtype` says. The weights stay
+    float32."""
+    if pick_dtype(device, dtype) is torch.float32:
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def pick_dtype(device: torch.device, name: str) -> torch.dtype:
+    """The numbers to multiply matrices in: for "auto" bfloat16 where the device
+    computes in it, a GPU or a processor, else float32."""
+    if name == "auto":
+        has = {"cuda": torch.cuda.is_bf16_supported, "cpu": processor_has_bfloat16}
+        name = "bfloat16" if has.get(device.type, bool)() else "float32"
+    return getattr(torch, name)
+
+
+def processor_has_bfloat16() -> bool:
+    """Has the processor instructions that multiply in bfloat16? Without them it would
+    be slower than float32."""
+    return (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+NORM_EPS = 1e-5  # keeps a norm from dividing by zero
+
 
 class LayerNorm(nn.Module):
     """Shift and scale each vector to mean 0 and variance 1, then rescale it.
@@ -235,6 +237,28 @@ class RotaryPositions(nn.Module):
         first, second = x.chunk(2, dim=-1)
         turned = first * cos - second * sin, second * cos + first * sin
         return torch.cat(turned, dim=-1).type_as(x)
+
+
+def normed(x: Tensor, positions: Tensor | None = None) -> Tensor:
+    """Scale each query or key to a root mean square of 1, wherever it stands.
+
+    A score, the product of two over √D, is then at most √D, however large the weights
+    become; training bears higher learning rates. Nothing about it is learned.
+
+    x: (..., D). Returns the same shape.
+
+    **Source:** Henry et al. (2020), section 2.2, with the norm of Zhang and Sennrich
+    (2019) and without a gain.
+    """
+    mean_square = x.square().mean(-1, keepdim=True)
+    return x * (mean_square + NORM_EPS).rsqrt()
+
+
+class NormedRotaryPositions(RotaryPositions):
+    """`RotaryPositions` of queries and keys that are first `normed`."""
+
+    def forward(self, x: Tensor, positions: Tensor | None) -> Tensor:
+        return super().forward(normed(x), positions)
 
 
 def check_rotation(x: Tensor, positions: Tensor | None, n: int) -> None:

@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from llm.attention import KVCache, MultiHeadAttention, causal_mask, check_heads
+from llm.attention import (
+    KVCache,
+    MultiHeadAttention,
+    causal_mask,
+    check_heads,
+    unrotated,
+)
 from llm.fast import speed_up
 from llm.layers import (
     GELUS,
@@ -22,11 +28,13 @@ from llm.layers import (
     FeedForward,
     LayerNorm,
     LearnedPositions,
+    NormedRotaryPositions,
     RMSNorm,
     RotaryPositions,
     SwiGLU,
     check_ids,
     check_range,
+    normed,
 )
 from llm.memory import check_memory, total_memory
 
@@ -57,6 +65,8 @@ class GPTConfig:
     norm_eps: float = 1e-5
     # Base of the angles of rotary positions, for llama; later models have 500,000.
     rope_base: float = 10_000.0
+    # Scale queries and keys to one length? GPT-2 and Llama do not, later models do.
+    qk_norm: bool = False
     # Form of the GELU, for gpt2: tanh = the approximation that GPT-2 has.
     gelu: Literal["tanh", "exact"] = "tanh"
     # One matrix for embedding and head? None = for gpt2 yes, for llama no.
@@ -361,7 +371,7 @@ def initialise(model: nn.Module, n_residuals: int, std: float = 0.02) -> None:
 
 def gpt2(config: GPTConfig) -> GPT:
     """GPT-2: LayerNorm, GELU, learned positions, biases, one matrix for the
-    embedding and the head.
+    embedding and the head. With `qk_norm`, queries and keys have a norm.
 
     **Source:** Radford et al. (2019); the shared matrix from Press and Wolf (2017).
     """
@@ -373,6 +383,7 @@ def gpt2(config: GPTConfig) -> GPT:
         n_kv_heads=c.n_kv_heads,
         bias=c.biased,
         dropout=c.dropout,
+        rotate=normed if c.qk_norm else unrotated,
     )
     feed_forward = partial(
         FeedForward, d_ff=c.d_ff, dropout=c.dropout, gelu=c.gelu, bias=c.biased
@@ -384,16 +395,17 @@ def llama(config: GPTConfig) -> GPT:
     """Llama: RMSNorm, SwiGLU, rotary positions, shared keys and values, no biases.
 
     **Source:** Touvron et al. (2023), section 2.2; shared heads from Ainslie et
-    al. (2023).
+    al. (2023). With `qk_norm`, queries and keys have a norm, as in later models.
     """
     c = config
     norm = partial(RMSNorm, eps=c.norm_eps)
+    rotary = NormedRotaryPositions if c.qk_norm else RotaryPositions
     attention = partial(
         MultiHeadAttention,
         n_kv_heads=c.n_kv_heads,
         bias=c.biased,
         dropout=c.dropout,
-        rotate=RotaryPositions(c.head_dim, c.context_length, c.rope_base),
+        rotate=rotary(c.head_dim, c.context_length, c.rope_base),
     )
     feed_forward = partial(SwiGLU, d_ff=c.d_ff, dropout=c.dropout, bias=c.biased)
     return assemble(c, None, attention, feed_forward, norm)

@@ -153,18 +153,19 @@ def orthogonalised(matrix: Tensor, n_steps: int = 5) -> Tensor:
     by matrix products alone. The coefficients are chosen so that small values grow
     fast; in return the large ones do not settle at 1, but around it.
 
-    matrix: (M, N). Returns the same shape.
+    matrix: (..., M, N), one or several of one shape. Returns the same shape.
 
     **Source:** Jordan et al. (2024), the Newton–Schulz iteration.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     # Of the two squares, X Xᵀ and XᵀX, the smaller one is computed.
-    x = matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
-    x = x / x.norm().clamp(min=1e-7)  # no singular value is above 1
+    standing = matrix.shape[-2] > matrix.shape[-1]
+    x = matrix.mT if standing else matrix
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)  # no value above 1
     for _ in range(n_steps):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return x.mT if matrix.shape[0] > matrix.shape[1] else x
+    return x.mT if standing else x
 
 
 def check_settings(settings: dict) -> None:

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from llm.distributed import (
     check_alike,
     my_share,
     pick_device,
+    pick_dtype,
     rank,
     share_weights,
     sum_gradients,
@@ -42,12 +43,20 @@ from llm.distributed import (
 from llm.evaluate import above_the_floor, mean_and_error, row_losses
 from llm.fast import speed_up
 from llm.fast.functions import clip_gradients, cross_entropy
+from llm.fast.optim import FastMuon
 from llm.files import atomic_write, locked
-from llm.optim import parameter_groups, warmup_cosine
+from llm.optim import (
+    muon_groups,
+    parameter_groups,
+    warmup_cosine,
+    warmup_stable_decay,
+)
 
 logger = logging.getLogger(__name__)
 SEEDS = 2**64  # PyTorch takes no seed from here on
 DTYPES = ("auto", "float32", "bfloat16")
+OPTIMIZERS = ("adamw", "muon")
+DECAYS = ("cosine", "linear")
 Record = dict[str, Any]
 Rows = tuple[Tensor, Tensor]  # inputs and targets, integers (n, T)
 
@@ -64,14 +73,23 @@ class TrainConfig:
     # Rows that go through the model at once; the gradients of one update add up.
     # None = the whole batch; lower it when memory runs out.
     micro_batch_size: int | None = None
+    # What moves the parameters; muon moves the matrices of the blocks by Muon, the
+    # others by AdamW.
+    optimizer: Literal["adamw", "muon"] = "adamw"
     # Highest learning rate; usual: 1e-2 for a toy, 3e-4 for 100 M parameters.
     learning_rate: float = 3e-3
-    # Learning rate at the end; None = a tenth of the highest.
+    # How the learning rate falls: in half a cosine, or in a straight line.
+    decay: Literal["cosine", "linear"] = "cosine"
+    # Updates at the end in which a linear decay falls; None = all after the warm-up.
+    decay_steps: int | None = None
+    # Learning rate at the end; None = a tenth of the highest for cosine, 0 for linear.
     min_learning_rate: float | None = None
     # Updates until the highest rate is reached; None = a twentieth of the steps.
     warmup_steps: int | None = None
     # How fast matrices shrink, per update and learning rate; usual: 0 to 0.1.
     weight_decay: float = 0.1
+    # Muon's memory of the gradient, from 0 up to 1.
+    momentum: float = 0.95
     # AdamW's memory of the gradient, from 0 up to 1.
     beta1: float = 0.9
     # AdamW's memory of the squared gradient, from 0 up to 1.
@@ -90,8 +108,9 @@ class TrainConfig:
     keep_checkpoints: int = 2
     # Where to compute: auto, cpu, cuda, mps.
     device: str = "auto"
-    # Numbers of the forward pass; auto = bfloat16 on a GPU that has it.
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    # Numbers that matrices are multiplied in; auto = bfloat16 where the GPU or the
+    # processor computes in it.
+    dtype: Literal["auto", "float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -111,12 +130,19 @@ class TrainConfig:
                 self.n_warmup < self.steps,
                 f"below steps={self.steps}",
             ),
+            "optimizer": (self.optimizer in OPTIMIZERS, one_of(OPTIMIZERS)),
+            "decay": (self.decay in DECAYS, one_of(DECAYS)),
+            "decay_steps": (
+                self.decay_steps is None or self.decay == "linear",
+                "left out, or decay=linear",
+            ),
+            "momentum": (0 <= self.momentum < 1, "at least 0 and below 1"),
             "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0"),
             "beta1": (0 <= self.beta1 < 1, "at least 0 and below 1"),
             "beta2": (0 <= self.beta2 < 1, "at least 0 and below 1"),
             "clip_norm": (self.clip_norm > 0, "above 0"),
             "seed": (self.seed < SEEDS, f"below {SEEDS}"),
-            "dtype": (self.dtype in DTYPES, f"one of {', '.join(DTYPES)}"),
+            "dtype": (self.dtype in DTYPES, one_of(DTYPES)),
         }
         for name, (fine, wanted) in limits.items():
             if not fine:
@@ -126,7 +152,9 @@ class TrainConfig:
     def lowest_rate(self) -> float:
         """The learning rate at the end."""
         given = self.min_learning_rate
-        return self.learning_rate / 10 if given is None else given
+        if given is not None:
+            return given
+        return 0.0 if self.decay == "linear" else self.learning_rate / 10
 
     @property
     def n_warmup(self) -> int:
@@ -136,13 +164,20 @@ class TrainConfig:
 
     def rate(self, step: int) -> float:
         """The learning rate of the update that follows `step` updates."""
-        return warmup_cosine(
-            step,
-            peak=self.learning_rate,
-            minimum=self.lowest_rate,
-            warmup_steps=self.n_warmup,
-            n_steps=self.steps,
-        )
+        shape = {
+            "peak": self.learning_rate,
+            "minimum": self.lowest_rate,
+            "warmup_steps": self.n_warmup,
+            "n_steps": self.steps,
+        }
+        if self.decay == "cosine":
+            return warmup_cosine(step, **shape)
+        n = self.steps - self.n_warmup
+        return warmup_stable_decay(step, decay_steps=self.decay_steps or n, **shape)
+
+
+def one_of(names: Sequence[str]) -> str:
+    return f"one of {', '.join(names)}"
 
 
 # --- The loop ---------------------------------------------------------------------
@@ -183,7 +218,7 @@ def train(
     if run:
         described(model)  # or refuse it now, not when there is something to lose
     speed_up(model).to(pick_device(config.device)).train()
-    optimizer = adamw(model, config)
+    optimizer = make_optimizer(model, config)
     share_weights(model)
     with reserved(run):
         done = resume(run, model, optimizer, config.steps)
@@ -378,11 +413,19 @@ def check_size(batch: Rows, batch_size: int) -> None:
         )
 
 
-def adamw(model: nn.Module, config: TrainConfig) -> AdamW:
+def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     """The optimizer of a configuration; vectors are spared the weight decay.
 
     Raises `ValueError` for a model of which everything is frozen.
     """
+    if config.optimizer == "muon":
+        return FastMuon(
+            muon_groups(model, config.weight_decay),
+            config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            momentum=config.momentum,
+            dtype=pick_dtype(next(model.parameters()).device, config.dtype),
+        )
     parameters = parameter_groups(model, config.weight_decay)
     learning = [p for group in parameters for p in group["params"]]
     return AdamW(
@@ -418,7 +461,8 @@ def held_out_record(
     config: TrainConfig,
 ) -> Record:
     """The held-out part of a record: validation_loss, validation_standard_error (not
-    of one row alone), and what `above_the_floor` says.
+    of one row alone), and what `above_the_floor` says; in float32, as the model will be
+    used.
 
     Empty when it is not due, or not our task. Raises `ValueError` for a loss that is
     no number.
@@ -430,8 +474,7 @@ def held_out_record(
     x, y = (part[::every] for part in held_out)
     device = next(model.parameters()).device
     size = config.micro_batch_size or config.batch_size
-    with autocast(device, config.dtype):
-        sums = row_losses(model, x.to(device), y.to(device), batch_size=size)
+    sums = row_losses(model, x.to(device), y.to(device), batch_size=size)
     counts = (y != IGNORE).sum(1)
     loss, error = mean_and_error(sums, counts)
     if not math.isfinite(loss):

@@ -16,10 +16,11 @@ from llm.model import GPTConfig, build
 
 def some_config(seed):
     """A small configuration, every size and switch at random."""
-    dice = random.Random(seed)
+    dice, architecture = random.Random(seed), ["gpt2", "llama"][seed % 2]
     n_heads, head_dim = dice.randint(1, 6), 2 * dice.randint(1, 8)
     return GPTConfig(
-        architecture=dice.choice(["gpt2", "llama"]),
+        architecture=architecture,
+        qk_norm=dice.random() < 0.5,
         vocab_size=dice.randint(2, 300),
         context_length=dice.randint(20, 50),
         d_model=n_heads * head_dim,

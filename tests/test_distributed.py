@@ -19,7 +19,7 @@ from llm.train import read_log
 SETTINGS = """
     --kind characters --context-length 8 --d-model 16 --n-layers 1 --n-heads 2
     --batch-size 6 --micro-batch-size 2 --learning-rate 0.01 --evaluate-every 4
-    --dropout 0 --device cpu --steps
+    --dropout 0 --device cpu --dtype float32 --steps
 """
 
 
@@ -54,7 +54,7 @@ STORIES = """
     train --corpus stories --vocab-size 1024 --context-length 512 --d-model 16
     --n-layers 1 --n-heads 2
     --batch-size 4 --micro-batch-size 1 --learning-rate 0.01 --evaluate-every 3
-    --evaluation-windows 4 --device cpu --steps 3
+    --evaluation-windows 4 --device cpu --dtype float32 --steps 3
 """
 
 

@@ -48,6 +48,8 @@ SHAPES = {
         "architecture": "llama", "d_model": 18, "n_heads": 3, "n_kv_heads": 3,
         "bias": True, "tie_embeddings": True, "rope_base": 500.0,
     },
+    "gpt2 normed": {"qk_norm": True},
+    "llama normed": {"architecture": "llama", "n_kv_heads": 2, "qk_norm": True},
 }  # fmt: skip
 SHIPPED = sorted(FOLDER.glob("*.safetensors"))
 LOGITS = """

@@ -18,6 +18,7 @@ from llm.layers import (
     FeedForward,
     LayerNorm,
     LearnedPositions,
+    NormedRotaryPositions,
     RMSNorm,
     RotaryPositions,
     SwiGLU,
@@ -63,6 +64,10 @@ CASES = {
         (RotaryPositions(4, T, 50.0), vectors(B, H, T, 4), AT.expand(B, T)),
         (RotaryPositions(C, T), X, AT),
     ],
+    NormedRotaryPositions: [
+        (NormedRotaryPositions(4, T), 9 * vectors(B, H, T, 4), AT),
+        (NormedRotaryPositions(4, T), vectors(B, H, T, 4), AT.expand(B, T)),
+    ],
     MultiHeadAttention: [
         (MultiHeadAttention(C, H), X),
         (MultiHeadAttention(C, H, n_kv_heads=2, bias=False), X, MASK),
@@ -74,6 +79,8 @@ CASES = {
     GPT: [
         (model(), IDS),
         (model(architecture="llama", n_kv_heads=2, bias=True), IDS),
+        (model(architecture="llama", qk_norm=True), IDS),
+        (model(qk_norm=True), IDS),
     ],
 }
 COMPOSED = {Embedding, TransformerBlock, GPT}  # of parts that have a quick way

@@ -17,6 +17,7 @@ SIZES = {
     "small": dict(d_model=16, n_layers=2, n_heads=2),
     "one head": dict(d_model=8, n_layers=1, n_heads=1),
     "shared keys": dict(d_model=24, n_layers=2, n_heads=6, n_kv_heads=2),
+    "normed": dict(d_model=24, n_layers=2, n_heads=6, n_kv_heads=2, qk_norm=True),
     "large": dict(d_model=384, n_layers=1, n_heads=3, dropout=0.1),
 }
 T = TOKENS_THAT_PAY + 5

@@ -34,6 +34,10 @@ CONFIGS = {
         **SIZES, architecture="llama", bias=True, tie_embeddings=True,
         rope_base=500_000.0, norm_eps=1e-6,
     ),
+    "gpt2-normed": GPTConfig(**SIZES, qk_norm=True, n_kv_heads=2),
+    "llama-normed": GPTConfig(
+        **SIZES, architecture="llama", qk_norm=True, n_kv_heads=2
+    ),
 }  # fmt: skip
 
 

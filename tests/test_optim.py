@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from llm.fast.optim import FastMuon
 from llm.model import GPTConfig, build
 from llm.optim import (
     SGD,
@@ -160,6 +161,42 @@ def test_muon_goes_where_pytorchs_goes(monkeypatch):
     )
     expected = travelled(theirs, other)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def model_of_matrices():
+    """Two kinds of groups: matrices, some of one shape, and all else."""
+    many = [p for seed in range(2) for p in matrices(seed)]
+    hidden = [p for p in many if p.dim() == 2]
+    others = [p for p in matrices(5)]
+    return hidden, others
+
+
+def test_the_quick_muon_goes_where_the_plain_one_goes():
+    paths = []
+    for kind, more in ((Muon, {}), (FastMuon, {"dtype": torch.float64})):
+        hidden, others = model_of_matrices()
+        groups = [
+            {"params": hidden, "orthogonal": True, "weight_decay": 0.2},
+            {"params": others, "orthogonal": False},
+        ]
+        optimizer = kind(groups, lr=0.02, **more)
+        paths.append(travelled(optimizer, hidden + others))
+    torch.testing.assert_close(*paths, rtol=1e-10, atol=1e-12)
+
+
+def test_the_quick_muon_rounds_its_directions_in_bfloat16():
+    generator = torch.Generator().manual_seed(3)
+    matrix = torch.randn(2, 24, 40, generator=generator)
+    rough = orthogonalised(matrix.bfloat16()).float()
+    exact = orthogonalised(matrix)
+    assert 0 < (rough - exact).abs().max() < 0.1 < exact.abs().max()
+
+
+def test_a_parameter_without_a_gradient_stays_with_the_quick_muon():
+    hidden, others = model_of_matrices()
+    before = [p.detach().clone() for p in hidden + others]
+    FastMuon([{"params": hidden, "orthogonal": True}, {"params": others}]).step()
+    assert all(map(torch.equal, before, hidden + others))
 
 
 def test_muon_is_adamw_where_nothing_is_orthogonal():

@@ -36,7 +36,7 @@ from llm.data import Batches, DocumentBatches, documents, windows
 from llm.layers import FeedForward, LearnedPositions, RMSNorm, RotaryPositions
 from llm.model import GPTConfig, TransformerBlock, build
 from llm.ngram import BigramTable
-from llm.train import TrainConfig, adamw, read_log, train
+from llm.train import TrainConfig, make_optimizer, read_log, train
 
 SIZES = dict(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2)
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -66,7 +66,7 @@ def learn(run, steps=200, pause=0.0, die=lambda: None, **options):
     die()
     config = TrainConfig(
         steps=steps, batch_size=4, evaluate_every=20, learning_rate=0.01,
-        device="cpu", **{"checkpoint_every": 6, **options},
+        device="cpu", **{"checkpoint_every": 6, "optimizer": "muon", **options},
     )  # fmt: skip
     train_on(
         make(dropout=0.2), some_ids(500, 0), some_ids(60, 1), config, run=run,
@@ -192,7 +192,7 @@ def test_a_hundred_steps_then_a_hundred_more(tmp_path, undisturbed):
 
     config = TrainConfig(
         steps=200, batch_size=4, evaluate_every=20, learning_rate=0.01,
-        device="cpu", checkpoint_every=1000,
+        device="cpu", checkpoint_every=1000, optimizer="muon",
     )  # fmt: skip
     data = some_ids(500, 0), some_ids(60, 1)
     train_on(make(dropout=0.2), *data, config, run=run, should_stop=hundred)
@@ -317,7 +317,7 @@ def test_the_last_checkpoints_are_kept(tmp_path):
 
 def test_a_later_broken_checkpoint_does_not_push_out_a_good_one(tmp_path):
     model = make()
-    optimizer = adamw(model, TrainConfig())
+    optimizer = make_optimizer(model, TrainConfig())
     (tmp_path / "checkpoint-000900").mkdir()
     for step in (1, 2):
         save_checkpoint(tmp_path, step, model, optimizer, {"model": {}}, keep=1)
@@ -343,7 +343,7 @@ def test_a_model_comes_back_as_it_was(tmp_path, architecture):
 
 def saved(folder, **sizes):
     model = make(**sizes)
-    optimizer = adamw(model, TrainConfig())
+    optimizer = make_optimizer(model, TrainConfig())
     model(torch.zeros(1, 4, dtype=torch.long)).sum().backward()
     optimizer.step()
     save_checkpoint(folder, 1, model, optimizer, {"model": SIZES})
@@ -353,7 +353,7 @@ def saved(folder, **sizes):
 def test_the_optimizer_comes_back_as_it_was(tmp_path):
     folder, model, optimizer = saved(tmp_path)
     other = make(seed=5)
-    fresh = adamw(other, TrainConfig())
+    fresh = make_optimizer(other, TrainConfig())
     assert load_checkpoint(folder, other, fresh) == 1
     pairs = zip(model.parameters(), other.parameters(), strict=True)
     for old, new in pairs:
@@ -382,7 +382,7 @@ def test_the_state_of_another_optimizer_is_refused(tmp_path):
     state = read_tensors(folder / "optimizer.safetensors")
     for sizes in (dict(d_model=32), dict(architecture="llama")):
         other = make(**sizes)
-        fresh = adamw(other, TrainConfig())
+        fresh = make_optimizer(other, TrainConfig())
         with pytest.raises(ValueError, match="fits no parameter"):
             set_optimizer_state(other, fresh, state)
         assert not fresh.state
@@ -392,7 +392,7 @@ def test_a_tensor_that_the_optimizer_lacks_is_named(tmp_path):
     folder, model, _ = saved(tmp_path)
     state = read_tensors(folder / "optimizer.safetensors")
     del state["norm.weight/exp_avg"]
-    fresh = adamw(model, TrainConfig())
+    fresh = make_optimizer(model, TrainConfig())
     with pytest.raises(ValueError, match=r"has no norm\.weight/exp_avg"):
         set_optimizer_state(model, fresh, state)
     assert not fresh.state
@@ -479,7 +479,7 @@ def test_weights_that_are_not_contiguous_or_share_memory_are_saved(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_the_precision_comes_back_or_is_refused(tmp_path, dtype):
     model = make(architecture="llama").to(dtype)
-    save_checkpoint(tmp_path, 1, model, adamw(model, TrainConfig()), {})
+    save_checkpoint(tmp_path, 1, model, make_optimizer(model, TrainConfig()), {})
     again = load_model(tmp_path / "checkpoint-000001").eval()
     ids = some_ids(8, 2)[None]
     assert torch.equal(again(ids), model.eval()(ids))
@@ -508,7 +508,7 @@ def test_every_setting_of_a_model_comes_back(tmp_path, sizes):
     model = make(**sizes).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
-    save_checkpoint(tmp_path, 1, model, adamw(model, TrainConfig()), {})
+    save_checkpoint(tmp_path, 1, model, make_optimizer(model, TrainConfig()), {})
     again = load_model(tmp_path / "checkpoint-000001")
     ids = some_ids(8, 2)[None]
     assert torch.equal(again(ids), model(ids))
@@ -586,7 +586,9 @@ def test_a_model_that_no_configuration_describes_is_not_saved(
     model = make(architecture=architecture)
     change(model)
     with pytest.raises(ValueError, match=f"{message}.*What GPTConfig can say"):
-        save_checkpoint(tmp_path, 1, model, adamw(model, TrainConfig()), {})
+        save_checkpoint(
+            tmp_path, 1, model, make_optimizer(model, TrainConfig()), {}
+        )
     assert not list(tmp_path.iterdir())
 
 

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from llm.data import Batches, windows
-from llm.distributed import pick_device
+from llm.distributed import autocast, pick_device, pick_dtype
 from llm.evaluate import above_the_floor, held_out_loss, mean_and_error
 from llm.model import GPTConfig, build
-from llm.train import TrainConfig, adamw, train, training_step
+from llm.train import TrainConfig, make_optimizer, train, training_step
 
 SIZES = dict(vocab_size=11, context_length=8, d_model=16, n_layers=1, n_heads=2)
 
@@ -415,6 +415,11 @@ class TestConfig:
         (dict(seed=2**64), "seed=18446744073709551616 must be below"),
         (dict(steps=2.0), "steps=2.0 must be a whole number"),
         (dict(dtype="float8"), "dtype=float8 must be one of auto"),
+        (dict(optimizer="lion"), "optimizer=lion must be one of adamw, muon"),
+        (dict(decay="step"), "decay=step must be one of cosine, linear"),
+        (dict(decay_steps=9), "decay_steps=9 must be left out, or decay=linear"),
+        (dict(decay_steps=0, decay="linear"), "decay_steps=0 must be at least 1"),
+        (dict(momentum=1.0), "momentum=1.0 must be at least 0 and below 1"),
     ])  # fmt: skip
     def test_contradictions_are_refused_with_their_numbers(self, options, message):
         with pytest.raises(ValueError, match=message):
@@ -423,6 +428,22 @@ class TestConfig:
     def test_what_is_not_given_follows_from_the_rest(self):
         config = TrainConfig(steps=200, learning_rate=0.01)
         assert (config.lowest_rate, config.n_warmup) == (0.001, 10)
+
+    def test_the_rate_falls_as_it_is_told(self):
+        options = dict(steps=100, learning_rate=1.0, warmup_steps=9)
+        cosine, line, late = (
+            [TrainConfig(**options, **more).rate(step) for step in range(100)]
+            for more in (
+                {},
+                {"decay": "linear"},
+                {"decay": "linear", "decay_steps": 20},
+            )
+        )
+        assert cosine[:10] == line[:10] == late[:10]
+        assert cosine[99] == pytest.approx(0.1, abs=0.01)
+        falls = [(100 - step) / 91 for step in range(9, 100)]
+        assert line[9:] == pytest.approx(falls)
+        assert late[9:81] == [1.0] * 72 and late[99] == pytest.approx(1 / 20)
 
     def test_an_unknown_device_is_refused(self):
         with pytest.raises(
@@ -440,7 +461,30 @@ class TestConfig:
         config = TrainConfig(
             learning_rate=0.02, beta1=0.8, beta2=0.9, weight_decay=0.3
         )
-        decaying, spared = adamw(make(), config).param_groups
+        decaying, spared = make_optimizer(make(), config).param_groups
         assert decaying["lr"] == 0.02
         assert decaying["betas"] == (0.8, 0.9)
         assert (decaying["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
+
+    def test_so_does_muon(self):
+        config = TrainConfig(
+            optimizer="muon", momentum=0.7, beta1=0.8, weight_decay=0.3
+        )
+        model = make()
+        groups = make_optimizer(model, config).param_groups
+        hidden, *others = groups
+        assert [g["orthogonal"] for g in groups] == [True, False, False]
+        assert len(hidden["params"]) == 6 * len(model.blocks)
+        assert (hidden["momentum"], others[0]["betas"]) == (0.7, (0.8, 0.95))
+        assert [g["weight_decay"] for g in groups] == [0.3, 0.3, 0.0]
+
+    @pytest.mark.parametrize("has", [True, False])
+    def test_auto_takes_bfloat16_where_the_processor_has_it(self, monkeypatch, has):
+        monkeypatch.setattr("llm.distributed.processor_has_bfloat16", lambda: has)
+        cpu = torch.device("cpu")
+        wanted = torch.bfloat16 if has else torch.float32
+        assert pick_dtype(cpu, "auto") is wanted
+        with autocast(cpu, "auto"):
+            product = make()(torch.zeros(1, 2, dtype=torch.long))
+        assert product.dtype is wanted
+        assert pick_dtype(cpu, "float32") is torch.float32

@@ -18,6 +18,7 @@ from llm.fast.layers import (
     FastFeedForward,
     FastLayerNorm,
     FastLearnedPositions,
+    FastNormedRotaryPositions,
     FastRMSNorm,
     FastRotaryPositions,
     FastSwiGLU,
@@ -27,6 +28,7 @@ from llm.layers import (
     FeedForward,
     LayerNorm,
     LearnedPositions,
+    NormedRotaryPositions,
     RMSNorm,
     RotaryPositions,
     SwiGLU,
@@ -41,6 +43,7 @@ FAST: dict[type[nn.Module], type[nn.Module]] = {
     SwiGLU: FastSwiGLU,
     LearnedPositions: FastLearnedPositions,
     RotaryPositions: FastRotaryPositions,
+    NormedRotaryPositions: FastNormedRotaryPositions,
     MultiHeadAttention: FastAttention,
 }
 

@@ -26,9 +26,11 @@ from llm.layers import (
     FeedForward,
     LayerNorm,
     LearnedPositions,
+    NormedRotaryPositions,
     RMSNorm,
     RotaryPositions,
     SwiGLU,
+    normed,
 )
 from llm.model import GPT, TransformerBlock
 
@@ -82,11 +84,13 @@ class Place:
     """Where the new token stands.
 
     rotate: that of all blocks. position: (1,). n_visible: S, with itself. cos, sin:
-    what rotates a head there, (1, D) each, if anything does.
+    what rotates a head there, (1, D) each, if anything does. normed: is a head scaled
+    before?
     """
 
     def __init__(self, rotate: Callable[..., Tensor]) -> None:
-        self.rotated = rotate is not unrotated
+        self.rotated = rotate not in (unrotated, normed)
+        self.normed = rotate is normed or isinstance(rotate, NormedRotaryPositions)
         if self.rotated:
             everywhere = torch.arange(rotate.context_length)
             self.tables = wide_tables(rotate, everywhere)  # (context_length, D)
@@ -173,6 +177,8 @@ def attention_step(
     def step(x: Tensor) -> Tensor:
         heads = qkv(x).view(1, n_heads + 2 * n_kv_heads, 1, -1)
         qk, v = heads.split_with_sizes(turned, dim=1)
+        if place.normed:
+            qk = normed(qk)
         if place.rotated:
             qk = torch.addcmul(qk * place.cos, qk.roll(half, -1), place.sin)
         q, k = qk.split_with_sizes((n_heads, n_kv_heads), dim=1)
@@ -222,6 +228,6 @@ STEPS: dict[type[nn.Module], Callable[..., Step]] = {
     nn.Dropout: same_step,
 }
 COMPOSED = {GPT, TransformerBlock, MultiHeadAttention, Embedding, nn.ModuleList}
-TABLES = {LearnedPositions, RotaryPositions, nn.Embedding}
+TABLES = {LearnedPositions, RotaryPositions, NormedRotaryPositions, nn.Embedding}
 PLAIN = {*STEPS, *COMPOSED, *TABLES}
 KNOWN = PLAIN | {fast for plain, fast in FAST.items() if plain in PLAIN}

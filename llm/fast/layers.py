@@ -12,10 +12,12 @@ from llm.layers import (
     FeedForward,
     LayerNorm,
     LearnedPositions,
+    NormedRotaryPositions,
     RMSNorm,
     RotaryPositions,
     SwiGLU,
     check_rotation,
+    normed,
 )
 
 ACTIVATIONS = {
@@ -83,6 +85,16 @@ class FastRotaryPositions(RotaryPositions):
             cos, sin = cos.unsqueeze(1), sin.unsqueeze(1)  # (B, 1, T, D)
         swapped = x.roll(x.shape[-1] // 2, dims=-1)  # (..., T, D)
         return (x * cos + swapped * sin).type_as(x)
+
+
+class FastNormedRotaryPositions(NormedRotaryPositions):
+    """`NormedRotaryPositions`, norm and turn in few calls."""
+
+    plain = NormedRotaryPositions
+
+    def forward(self, x: Tensor, positions: Tensor | None) -> Tensor:
+        # PyTorch's `rms_norm` would put the heads into another order in memory
+        return FastRotaryPositions.forward(self, normed(x), positions)
 
 
 def wide_tables(part: RotaryPositions, positions: Tensor) -> tuple[Tensor, Tensor]:

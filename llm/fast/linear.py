@@ -41,6 +41,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     x: (..., C_in); weight: (C_out, C_in); bias: (C_out,). Returns (..., C_out).
     """
+    if torch.is_autocast_enabled(x.device.type):  # PyTorch hands these to oneDNN
+        return F.linear(x, weight, bias)
     many = x.numel() >= MANY_ROWS * x.shape[-1]
     if not (many or weight.numel() >= LARGE) or not suits(x, weight):
         return F.linear(x, weight, bias)

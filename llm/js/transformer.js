@@ -65,6 +65,16 @@ function rotate(x, position, speeds) {
   }
 }
 
+// Scale each head to a root mean square of 1.
+function normHeads(x, size, eps) {
+  for (let at = 0; at < x.length; at += size) {
+    let square = 0;
+    for (let i = at; i < at + size; i++) square += (x[i] * x[i]) / size;
+    const scale = 1 / Math.sqrt(square + eps);
+    for (let i = at; i < at + size; i++) x[i] *= scale;
+  }
+}
+
 // How much a position takes from each of those up to it, by one head: weights[0 … position].
 function weigh({ queries, keys }, position, head, { width, keyWidth, headDim, shared }, weights) {
   const q = position * width + head * headDim, k = Math.floor(head / shared) * headDim, scale = 1 / Math.sqrt(headDim);
@@ -148,12 +158,16 @@ class Reader {
   }
 
   attend(block, memory, x) {
-    const { model: { sizes, speeds }, length: t, mixed, weights } = this, { width, keyWidth, headDim, heads, shared } = sizes;
+    const { model: { sizes, speeds, config: { qk_norm: normed } }, length: t, mixed, weights } = this, { width, keyWidth, headDim, heads, shared } = sizes;
     const q = memory.queries.subarray(t * width, (t + 1) * width);
     const [k, v] = [memory.keys, memory.values].map((all) => all.subarray(t * keyWidth, (t + 1) * keyWidth));
     block.query.times(x, q);
     block.key.times(x, k);
     block.value.times(x, v);
+    if (normed) {
+      normHeads(q, headDim, 1e-5);
+      normHeads(k, headDim, 1e-5);
+    }
     if (speeds) {
       rotate(q, t, speeds);
       rotate(k, t, speeds);

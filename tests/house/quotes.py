@@ -107,10 +107,13 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "fast.layers": 19,
     "fast.linear": 19,
     "fast.decode": 23,
+    "fast.optim": 19,
     "layers": {
         "Embedding": 7,
         "LearnedPositions": 11,
         "RotaryPositions": 11,
+        "NormedRotaryPositions": 15,
+        "normed": 15,
         "rotary_speeds": 11,
         "LayerNorm": 12,
         "RMSNorm": 12,
