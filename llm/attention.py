@@ -130,8 +130,8 @@ class KVCache:
     def update(
         self, k: Tensor, v: Tensor, positions: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Write new keys and values at their positions; return all up to the last of
-        these.
+        """Write new keys and values at their positions; return all up to the last
+        of these.
 
         k, v: (B, n_kv_heads, T, D); positions: integers (T,) or (B, T).
         Returns two tensors (B, n_kv_heads, S, D). Raises `ValueError` without

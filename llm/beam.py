@@ -16,15 +16,15 @@ from llm.model import GPT
 class Found:
     """A continuation that a search has found.
 
-    ids: its tokens, without the prompt, with the end mark if it has one; log_prob: of
-    all of them, in nats.
+    ids: its tokens, without the prompt, with the end mark if it has one; log_prob:
+    of all of them, in nats.
     """
 
     ids: tuple[int, ...]
     log_prob: float
 
     def score(self, length_power: float) -> float:
-        """log_prob over a power of the length: 0 leaves it as it is, 1 is a mean."""
+        """log_prob over a power of the length: 0 leaves it, 1 is the mean."""
         return self.log_prob / max(1, len(self.ids)) ** length_power
 
 
@@ -40,8 +40,8 @@ def beam_search(
     """Continue a text by what is likeliest, keeping n_beams beginnings at a time.
 
     A beginning that ends, with the id `end` or at max_new_tokens, is put aside. The
-    search is over when no beginning can still become better than the n_beams best of
-    these: its log-probability can only fall.
+    search is over when no beginning can still become better than the n_beams best
+    of these: its log-probability can only fall.
 
     Returns the n_beams best by `Found.score`, the best first (fewer where there are
     fewer). Raises `ValueError` for an empty prompt and for numbers without meaning.

@@ -282,8 +282,8 @@ def write(
     """Continue several prompts at once, piece by piece.
 
     sampler: from logits to logits; processors: the same by the texts so far, before
-    it. max_new_tokens: where to end at the latest; None = never. stop: strings to end
-    before. seed: prompt number i is drawn as it would be alone with seed + i.
+    it. max_new_tokens: where to end at the latest; None = never. stop: strings to
+    end before. seed: prompt number i is drawn as it would be alone with seed + i.
     document: does each prompt begin a document? Then `<|endoftext|>` is read before
     it. cached: keep keys and values, if the model has
     a place for them; else each window is read afresh, for the same text, slowly.

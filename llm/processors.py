@@ -36,8 +36,8 @@ def repetition_penalty(penalty: float, spare: Iterable[int] = ()) -> Processor:
     """
     if not 1 <= penalty < math.inf:
         raise ValueError(
-            f"repetition_penalty={penalty} must be at least 1 and finite; 1 changes "
-            "nothing, 1.2 is usual"
+            f"repetition_penalty={penalty} must be at least 1 and finite; 1 "
+            "changes nothing, 1.2 is usual"
         )
     spared = set(spare)
 
@@ -59,8 +59,8 @@ def repetition_penalty(penalty: float, spare: Iterable[int] = ()) -> Processor:
 class Automaton:
     """A machine that reads bytes one by one, and says which strings are allowed.
 
-    moves: for each state the bytes that it can read, and the state each leads to; the
-    first state is 0. accepting: the states in which the string may end. Raises
+    moves: for each state the bytes that it can read, and the state each leads to;
+    the first state is 0. accepting: the states in which the string may end. Raises
     `ValueError` for a state that does not exist.
 
     >>> digits = Automaton([{}, {}], {1})
@@ -78,11 +78,11 @@ class Automaton:
         for state in {0, *named, *self.accepting}:
             if not 0 <= state < len(self.moves):
                 raise ValueError(
-                    f"state {state} does not exist: moves has {len(self.moves)} states"
+                    f"state {state} does not exist: moves has {len(self.moves)}"
                 )
 
     def read(self, state: int, data: bytes) -> int | None:
-        """The state behind these bytes; None where one of them cannot be read."""
+        """The state after these bytes; None where one of them cannot be read."""
         for byte in data:
             if byte not in self.moves[state]:
                 return None
@@ -97,9 +97,9 @@ class Automaton:
 def choices(*parts: Sequence[str]) -> Automaton:
     """Reads one string of the first part, then one of the second, and so on.
 
-    A state is all the places where one may be: which part, and what is still to come
-    of a string of it. (So it is no harm if one string begins like another.) Raises
-    `ValueError` for a part without strings.
+    A state is all the places where one may be: which part, and what is still to
+    come of a string of it. (So it is no harm if one string begins like another.)
+    Raises `ValueError` for a part without strings.
 
     >>> choices(["a ", "an "], ["egg"]).accepts("an egg")
     True
@@ -108,7 +108,8 @@ def choices(*parts: Sequence[str]) -> Automaton:
         raise ValueError(f"part {empty[0]} has no strings to choose from")
 
     def opened(part: int, rest: bytes) -> set[tuple[int, bytes]]:
-        """This place, and where one is without reading on, the string being over."""
+        """This place; where the string is over, those that one is at without
+        reading on."""
         if rest or part == len(parts):
             return {(part, rest)}
         following = parts[part + 1] if part + 1 < len(parts) else [""]
@@ -132,9 +133,9 @@ def choices(*parts: Sequence[str]) -> Automaton:
 def token_moves(automaton: Automaton, tokenizer: Tokenizer) -> list[dict[int, int]]:
     """For each state the tokens that can be read in it, and where each leads.
 
-    A token is a row of bytes, and can be read if the automaton reads all of them. It
-    is left out if no row of tokens leads from there to an accepting state: a dead
-    end. Raises `ValueError` where that leaves nothing at the start.
+    A token is a row of bytes, and can be read if the automaton reads all of them.
+    It is left out if no row of tokens leads from there to an accepting state: a
+    dead end. Raises `ValueError` where that leaves nothing at the start.
     """
     spelt = {i: tokenizer.spelling(i) for i in range(tokenizer.vocab_size)}
     states = range(len(automaton.moves))
@@ -158,13 +159,13 @@ def token_moves(automaton: Automaton, tokenizer: Tokenizer) -> list[dict[int, in
 
 
 def constrained(automaton: Automaton, tokenizer: Tokenizer) -> Processor:
-    """Leave only tokens with which the text stays the beginning of an allowed string.
+    """Leave only tokens with which the text still begins an allowed string.
 
     The automaton reads the whole text, the prompt included, but for an end mark at
-    the beginning. In an accepting state the end mark `<|endoftext|>` is left as well,
-    and behind it nothing else. Raises `ValueError` for a tokenizer without an end
-    mark, for strings that no tokens spell, and, when it is called, for a text that
-    begins no allowed string.
+    the beginning. In an accepting state the end mark `<|endoftext|>` is left as
+    well, and after it nothing else. Raises `ValueError` for a tokenizer without an
+    end mark, for strings that no tokens spell, and, when it is called, for a text
+    that begins no allowed string.
 
     **Source:** Willard and Louf (2023), section 3.
     """
@@ -184,8 +185,8 @@ def constrained(automaton: Automaton, tokenizer: Tokenizer) -> Processor:
                 continue
             if id not in moves[state]:
                 raise ValueError(
-                    f"{tokenizer.decode(text)!r} is not the beginning of any string "
-                    "that the automaton allows"
+                    f"{tokenizer.decode(text)!r} is not the beginning of any "
+                    "string that the automaton allows"
                 )
             state = moves[state][id]
         return state

@@ -195,6 +195,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "right_padded": None,
         "check_request": None,
         "stream": None,
+        "generate": None,
         "*": 16,
     },
     "evaluate": {
