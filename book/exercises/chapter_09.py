@@ -1225,6 +1225,9 @@ def leaks() -> Iterator[tuple]:
     for size in (2e-5, 2e-6):
         faint = Toy("a faint leak, in one logit of forty", 40, [(1, 4)], size)
         yield faint.moving(int(torch.randint(40, ()))), torch.arange(3, 9), 40
+    even = Toy("a leak that changes the likeliest token", v, [(1, 3)], size=-2)
+    even.table.zero_()  # nothing else moves its logits
+    yield even.moving(7), torch.zeros(6).long(), v
     noise = Toy("a causal model with rounding", v, [(0, 4), (1, 2)], size=4e-8)
     yield noise.moving(3), mixed, v
     yield Toy("a model of two tokens", 2, [(0, 2)]), torch.tensor([0, 1, 1]), 2
