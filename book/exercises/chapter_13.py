@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from book.exercises.answers import Numbers, Values
 from book.exercises.exercise import exercise, random_numbers
 from book.exercises.watch import Step
+from llm.count import activation_numbers, parameters, training_bytes
+from llm.model import GPTConfig
 
 # --- ★ Count a GPT-2 --------------------------------------------------------------
 
@@ -632,45 +634,65 @@ _of_days(
 )
 
 
-# --- ★★ The largest batch ---------------------------------------------------------
+# --- ★★★ The largest batch --------------------------------------------------------
 
 
 @exercise("sixteen bytes a parameter, then whole texts", Values("the batch"))
 def largest_batch() -> Iterator[tuple]:
-    """`largest_batch(memory, n_parameters, activation_bytes)`."""
+    """`largest_batch(memory, config, n_tokens)`."""
     dice = random_numbers()
-    for _ in range(3):
-        n, each = dice.randint(10**6, 10**7), dice.randint(10**5, 10**6)
-        yield 16 * n + each * dice.randint(40, 200) + each * 3 // 4, n, each
-    yield 16_000_900, 10**6, 100
-    yield 16_000_150, 10**6, 100  # one fits
-    yield 16_100_000, 10**6, 100  # a thousand fit
-    yield 16_000_999, 10**6, 1_000
-    yield 10**6, 10**6, 100
+    wide = {"d_model": 64, "n_heads": 4, "n_layers": 4, "vocab_size": 90}
+    long = {"d_model": 16, "n_heads": 4, "n_layers": 3, "vocab_size": 50}
+    gpt2, llama = (
+        GPTConfig(context_length=80, architecture=kind, **sizes)
+        for kind, sizes in (("gpt2", wide), ("llama", long))
+    )
+    for config, n_tokens in ((gpt2, 9), (llama, 70), (gpt2, 11), (llama, 61)):
+        once, each = _once_and_each(config, n_tokens)
+        yield once + each * dice.randint(40, 90) + each * 3 // 4, config, n_tokens
+    once, each = _once_and_each(gpt2, 9)
+    yield once + 7 * each, gpt2, 9  # seven fit to the last byte
+    yield once + each + 1, gpt2, 9  # one fits
+    yield once + each - 1, gpt2, 9  # none
+    yield once // 2, gpt2, 9
+
+
+def _once_and_each(config: GPTConfig, n_tokens: int) -> tuple[int, int]:
+    """Bytes that are taken however many texts there are, and those of each text."""
+    one, two = (activation_numbers(config, b, n_tokens) for b in (1, 2))
+    return 16 * parameters(config) + 4 * (2 * one - two), 4 * (two - one)
 
 
 @largest_batch.right
-def what_is_left(memory, n_parameters, activation_bytes):
-    return max(0, (memory - 16 * n_parameters) // activation_bytes)
+def what_is_left(memory, config, n_tokens):
+    once, each = _once_and_each(config, n_tokens)
+    return max(0, (memory - once) // each)
 
 
 @largest_batch.right
-def by_trying(memory, n_parameters, activation_bytes):
-    taken, n_texts = 16 * n_parameters + activation_bytes, 0
-    while taken <= memory:
-        taken, n_texts = taken + activation_bytes, n_texts + 1
+def by_trying(memory, config, n_tokens):
+    n_texts = 0
+    while sum(training_bytes(config, n_texts + 1, n_tokens).values()) <= memory:
+        n_texts += 1
     return n_texts
 
 
 @largest_batch.right
-def rounded_down(memory, n_parameters, activation_bytes):
-    left = memory - (4 + 4 + 8) * n_parameters
-    return math.floor(left / activation_bytes) if left > 0 else 0
+def by_halving(memory, config, n_tokens):
+    fits, too_many = 0, 10**6
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if sum(training_bytes(config, middle, n_tokens).values()) <= memory:
+            fits = middle
+        else:
+            too_many = middle
+    return float(fits)
 
 
 def _of_batch(bytes_each: int, hint: str) -> None:
-    def wrong(memory, n_parameters, activation_bytes):
-        return max(0, (memory - bytes_each * n_parameters) // activation_bytes)
+    def wrong(memory, config, n_tokens):
+        more = (16 - bytes_each) * parameters(config)
+        return what_is_left(memory + more, config, n_tokens)
 
     largest_batch.mistake(hint)(wrong)
 
@@ -685,53 +707,86 @@ _of_batch(
     1, "a parameter is not a byte: how many are kept for it, and of what size?"
 )
 _of_batch(2, "two bytes would be a weight in half precision: this is float32")
+_of_batch(20, "weights, gradients and both means: 16 bytes, not 20 or more")
 
 
 @largest_batch.mistake(
-    "weights, gradients and both means: 16 bytes, not 20 or more"
+    "the activations of one text are multiplied here. A part of them, the mask in each "
+    "block, is kept once, however many texts there are"
 )
-def means_for_each(memory, n_parameters, activation_bytes):
-    return max(0, (memory - 20 * n_parameters) // activation_bytes)
+def masks_for_each(memory, config, n_tokens):
+    left = memory - 16 * parameters(config)
+    return max(0, left // (4 * activation_numbers(config, 1, n_tokens)))
+
+
+@largest_batch.mistake(
+    "these are numbers; how many bytes does each activation take?"
+)
+def activations_without_bytes(memory, config, n_tokens):
+    once, each = _once_and_each(config, n_tokens)
+    return max(0, (memory - once) // (each // 4))
+
+
+@largest_batch.mistake(
+    "these are texts of the whole context; the texts have n_tokens"
+)
+def whole_contexts(memory, config, n_tokens):
+    return what_is_left(memory, config, config.context_length)
+
+
+@largest_batch.mistake("these are tokens; how many whole texts are they?")
+def in_tokens(memory, config, n_tokens):
+    return n_tokens * what_is_left(memory, config, n_tokens)
 
 
 @largest_batch.mistake("half a text is no text: round down")
-def not_rounded(memory, n_parameters, activation_bytes):
-    return max(0.0, (memory - 16 * n_parameters) / activation_bytes)
+def not_rounded(memory, config, n_tokens):
+    once, each = _once_and_each(config, n_tokens)
+    return max(0.0, (memory - once) / each)
 
 
 @largest_batch.mistake("rounded up or to the nearest: the last text does not fit")
-def rounded_up(memory, n_parameters, activation_bytes):
-    return max(0, -(-(memory - 16 * n_parameters) // activation_bytes))
+def rounded_up(memory, config, n_tokens):
+    once, each = _once_and_each(config, n_tokens)
+    return max(0, -(-(memory - once) // each))
 
 
 @largest_batch.mistake("rounded up or to the nearest: the last text does not fit")
-def to_the_nearest(memory, n_parameters, activation_bytes):
-    return max(0, round((memory - 16 * n_parameters) / activation_bytes))
+def to_the_nearest(memory, config, n_tokens):
+    once, each = _once_and_each(config, n_tokens)
+    return max(0, round((memory - once) / each))
 
 
-@largest_batch.mistake("where the model alone does not fit, the answer is 0")
-def negative(memory, n_parameters, activation_bytes):
-    return (memory - 16 * n_parameters) // activation_bytes
+@largest_batch.mistake("where not even one text fits, the answer is 0")
+def negative(memory, config, n_tokens):
+    once, each = _once_and_each(config, n_tokens)
+    return (memory - once) // each
 
 
-@largest_batch.mistake("where the model alone does not fit, the answer is 0, not 1")
-def at_least_one(memory, n_parameters, activation_bytes):
-    return max(1, (memory - 16 * n_parameters) // activation_bytes)
+@largest_batch.mistake("where not even one text fits, the answer is 0, not 1")
+def at_least_one(memory, config, n_tokens):
+    return max(1, what_is_left(memory, config, n_tokens))
 
 
 @largest_batch.mistake("one too few: a text that fits to the last byte fits")
-def one_too_few(memory, n_parameters, activation_bytes):
-    return max(0, (memory - 16 * n_parameters - 1) // activation_bytes)
+def one_too_few(memory, config, n_tokens):
+    return what_is_left(memory - 1, config, n_tokens)
+
+
+@largest_batch.mistake("this is the first batch that is too large: one less fits")
+def one_too_many(memory, config, n_tokens):
+    return what_is_left(memory, config, n_tokens) + 1
 
 
 @largest_batch.mistake("one text fits here, and that is a batch too")
-def from_two_on(memory, n_parameters, activation_bytes):
-    n_texts = what_is_left(memory, n_parameters, activation_bytes)
+def from_two_on(memory, config, n_tokens):
+    n_texts = what_is_left(memory, config, n_tokens)
     return n_texts if n_texts > 1 else 0
 
 
 @largest_batch.mistake(
     "the parameters are there once, not once for each text: take them off first"
 )
-def parameters_in_each(memory, n_parameters, activation_bytes):
-    return memory // (16 * n_parameters + activation_bytes)
+def parameters_in_each(memory, config, n_tokens):
+    once, each = _once_and_each(config, n_tokens)
+    return memory // (once + each)
