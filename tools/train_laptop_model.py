@@ -1,0 +1,209 @@
+"""Train the laptop model: the largest model of the stories that is shipped.
+
+    python tools/train_laptop_model.py [--steps 3000] [--threads 2]
+
+Writes into data/checkpoints:
+
+    stories_laptop.safetensors  the model and its tokenizer, packed in float16
+    stories_laptop.json         on the way: step, minutes, and how far the loss of 200
+                                held-out stories, scored whole, is above their floor, in
+                                nats per character; at the end: the same of the packed
+                                model on 1,000 other stories, and what it writes
+
+and brings data/SOURCES.md up to date. Takes about twenty minutes on one core.
+`python -m llm train --corpus stories` trains a smaller one in the same way in a third
+of the time. Chapters 15 and 16 show the model and are then to be run again:
+
+    python tools/run_notebooks.py chapters/15* chapters/16*
+
+Of the stories that the packed model writes, each from its first word, those are
+counted that the grammar can read to their end (`llm.oracle.parse`): each sentence is
+one of the grammar, and nobody holds or finds what is elsewhere. Of the others the
+first mistake is kept: what stood before it, what came, and what could have come.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import list_sources
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from llm.corpora import story
+from llm.data import IGNORE, DocumentBatches
+from llm.evaluate import mean_and_error, row_losses
+from llm.export import pack, unpack
+from llm.files import atomic_write
+from llm.generate import generate, temperature
+from llm.model import GPT, GPTConfig, build
+from llm.oracle import ParseError, parse
+from llm.runs import stories_and_floor
+from llm.tokenizers import END_OF_TEXT, BPETokenizer, Tokenizer
+from llm.train import Record, TrainConfig, train
+
+FOLDER = Path(__file__).resolve().parents[1] / "data/checkpoints"
+MODEL, LOG = "stories_laptop.safetensors", "stories_laptop.json"
+SIZES = GPTConfig(
+    architecture="llama",
+    vocab_size=1536,
+    context_length=384,
+    d_model=192,
+    n_layers=3,
+    n_heads=3,
+    qk_norm=True,
+)
+TRAINING = TrainConfig(
+    steps=3000,
+    batch_size=16,
+    optimizer="muon",
+    learning_rate=1e-2,
+    decay="linear",
+    warmup_steps=40,
+    evaluate_every=250,
+    dtype="auto",
+    device="cpu",
+)
+HELD_OUT, UNSEEN = -1, -2  # seeds that are not trained on
+TEMPERATURES, WRITTEN = (1.0, 0.7, 0.4), 500
+
+
+def gap_per_character(gaps: Tensor, texts: Iterable[str]) -> tuple[float, float]:
+    """The mean and its standard error of nats above the floor, story by story. The
+    end of a story counts as a character."""
+    lengths = torch.tensor([len(text) + 1 for text in texts])
+    return mean_and_error(gaps, lengths)
+
+
+def measured(model: GPT, tokenizer: Tokenizer, seed: int, count: int) -> dict:
+    """How far a model is above the floor on the first stories of a seed."""
+    length = model.config.context_length
+    (x, y), floor = stories_and_floor(tokenizer, seed, count, length)
+    texts = [story(seed, i) for i in range(count)]
+    gap, error = gap_per_character(row_losses(model, x, y) - floor, texts)
+    lengths = sum(len(text) + 1 for text in texts)
+    return {
+        "stories": count,
+        "gap": gap,
+        "standard_error": error,
+        "floor": float(floor.sum()) / lengths,
+        "tokens_per_character": int((y != IGNORE).sum()) / lengths,
+    }
+
+
+def trained(steps: int) -> tuple[GPT, BPETokenizer, list[Record], dict[str, Any]]:
+    """The model, its tokenizer, the curve, and the settings."""
+    first = [story(0, i) for i in range(2000)]
+    tokenizer = BPETokenizer.train(first, SIZES.vocab_size, [END_OF_TEXT])
+    length = SIZES.context_length
+    held_out, floor = stories_and_floor(tokenizer, HELD_OUT, 200, length)
+    n_targets = int((held_out[1] != IGNORE).sum())
+    n_characters = sum(len(story(HELD_OUT, i)) + 1 for i in range(200))
+    supply = DocumentBatches(
+        lambda i: tokenizer.encode(story(0, i)),
+        tokenizer.special_tokens[END_OF_TEXT],
+        length,
+        TRAINING.batch_size,
+    )
+    torch.manual_seed(0)
+    model, began, curve = build(SIZES), time.monotonic(), []
+    config = TrainConfig(**{**vars(TRAINING), "steps": steps})
+    with tqdm(total=steps, disable=None) as bar:
+
+        def note(record: Record) -> None:
+            bar.update()
+            if "gap" in record:
+                minutes = (time.monotonic() - began) / 60
+                gap = record["gap"] * n_targets / n_characters
+                curve.append(
+                    {"step": record["step"], "minutes": minutes, "gap": gap}
+                )
+                print(f"step {record['step']}: {minutes:.1f} minutes, {gap:.4f}")
+
+        train(model, supply, held_out, config, floor=floor, on_record=note)
+    return (
+        model.eval(),
+        tokenizer,
+        curve,
+        {"model": vars(SIZES), "training": vars(config)},
+    )
+
+
+# --- What it writes ---------------------------------------------------------------
+
+
+def readable(texts: list[str]) -> dict[str, Any]:
+    """How many of some stories the grammar can read, and the first mistake of each
+    other."""
+    mistakes = []
+    for text in texts:
+        try:
+            parse(text)
+        except ParseError as mistake:
+            at = mistake.position
+            begin = text.rfind(" ", 0, at) + 1  # of the word that is wrong
+            mistakes.append({
+                "before": text[max(0, begin - 150) : begin],
+                "came": text[begin : at + 25],
+                "expected": mistake.expected,
+                "share": at / (len(text) + 1),
+            })  # fmt: skip
+    return {
+        "stories": len(texts),
+        "read_to_the_end": 1 - len(mistakes) / len(texts),
+        "different": len(set(texts)) / len(texts),
+        "mistakes": mistakes,
+    }
+
+
+def written(model: GPT, tokenizer: Tokenizer, t: float, count: int) -> list[str]:
+    """Stories from their first word, at a temperature."""
+    length = model.config.context_length
+    texts = []
+    for first in range(0, count, 50):
+        texts += generate(
+            model, tokenizer, [""] * min(50, count - first), seed=first,
+            sampler=temperature(t), max_new_tokens=length - 1,
+        )  # fmt: skip
+    return texts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--steps", type=int, default=TRAINING.steps)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    model, tokenizer, curve, settings = trained(args.steps)
+    packed = pack(model, tokenizer, precision="float16")
+    args.folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(args.folder / MODEL) as file:
+        file.write(packed)
+    model, tokenizer = unpack(packed)
+    log = {
+        **settings,
+        "threads": args.threads,
+        "curve": curve,
+        "packed": measured(model, tokenizer, UNSEEN, 1000),
+        "writes": {
+            str(t): readable(written(model, tokenizer, t, WRITTEN))
+            for t in TEMPERATURES
+        },
+    }
+    print(
+        json.dumps({k: log[k] for k in ("packed", "grammar", "writes")}, indent=2)
+    )
+    with atomic_write(args.folder / LOG, "w") as file:
+        json.dump(log, file)
+    list_sources.main([])
+
+
+if __name__ == "__main__":
+    main()
