@@ -170,7 +170,7 @@ def changes(recipe: Recipe) -> dict[str, Recipe]:
     small = replace(training, batch_size=12, steps=round(tokens / 12))
     return {
         "AdamW, at the best of four rates": Recipe(
-            model, replace(training, optimizer="adamw", learning_rate=6e-3)
+            model, replace(training, optimizer="adamw", learning_rate=3e-3)
         ),
         "no norm of queries and keys": Recipe(
             replace(model, qk_norm=False), training
