@@ -47,8 +47,8 @@ def save_checkpoint(
     nothing; keep: how many checkpoints stay. Of a `GPT`, its configuration is
     written as well, so that `load_model` can build it again.
 
-    Raises `ValueError` for a `GPT` that is not what its configuration describes, and
-    `OSError` when the disk is full; earlier checkpoints are then as they were.
+    Raises `ValueError` for a `GPT` that is not what its configuration describes,
+    and `OSError` when the disk is full; earlier checkpoints are then as they were.
     """
     run, model = Path(run), unwrapped(model)
     tensors = {

@@ -43,7 +43,7 @@ class Evaluation:
     floor: float | None = None
     # The loss less its floor, in nats per token.
     gap: float = math.nan
-    # Of the gap; much smaller than that of the loss.
+    # Of the gap; near the floor, much smaller than that of the loss.
     gap_standard_error: float = math.nan
 
     @property
@@ -179,12 +179,12 @@ def above_the_floor(
 ) -> dict[str, float]:
     """The floor under some rows, and how far above it a model is.
 
-    sums, floor: (n,), nats that each row costs the model, and the best possible one;
-    counts: (n,), its targets. Returns `floor`, `gap` and `gap_standard_error` in nats
-    per token; nothing where no floor is known.
+    sums, floor: (n,), nats that each row costs the model, and the best possible
+    one; counts: (n,), its targets. Returns `floor`, `gap` and `gap_standard_error`
+    in nats per token; nothing where no floor is known.
 
-    The floor is subtracted row by row: a row that is hard for one is hard for both,
-    so the gap is known much better than the loss.
+    The floor is subtracted row by row: a row that is hard for one is hard for both.
+    So near the floor the gap is known much better than the loss.
     """
     if floor is None:
         return {}

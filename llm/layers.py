@@ -242,13 +242,14 @@ class RotaryPositions(nn.Module):
 def normed(x: Tensor, positions: Tensor | None = None) -> Tensor:
     """Scale each query or key to a root mean square of 1, wherever it stands.
 
-    A score, the product of two over √D, is then at most √D, however large the weights
-    become; training bears higher learning rates. Nothing about it is learned.
+    A score, the product of two over √D, is then at most √D, however large the
+    weights become; training bears higher learning rates. Nothing about it is
+    learned.
 
     x: (..., D). Returns the same shape.
 
-    **Source:** Henry et al. (2020), section 2.2, with the norm of Zhang and Sennrich
-    (2019) and without a gain.
+    **Source:** Henry et al. (2020), section 2.2, with the norm of Zhang and
+    Sennrich (2019) and without a gain.
     """
     mean_square = x.square().mean(-1, keepdim=True)
     return x * (mean_square + NORM_EPS).rsqrt()

@@ -213,16 +213,16 @@ def warmup_stable_decay(
     decay_steps: int,
     n_steps: int,
 ) -> float:
-    """The learning rate of a step: up in a straight line, level, and down in another
-    over the last `decay_steps`.
+    """The learning rate of a step: up in a straight line, level, and down in
+    another over the last `decay_steps`.
 
     step: updates already made, 0 … n_steps − 1. How long a run is need not be known
     before the descent begins. The rate would be `minimum` at step `n_steps`.
 
     **Source:** Hu et al. (2024), section 4.
 
-    >>> rates = dict(peak=1.0, minimum=0.0, warmup_steps=1, decay_steps=2, n_steps=6)
-    >>> [round(warmup_stable_decay(step, **rates), 2) for step in range(6)]
+    >>> rates = dict(peak=1.0, minimum=0.0, warmup_steps=1, n_steps=6)
+    >>> [round(warmup_stable_decay(t, decay_steps=2, **rates), 2) for t in range(6)]
     [0.5, 1.0, 1.0, 1.0, 1.0, 0.5]
     """
     if step < warmup_steps:

@@ -351,8 +351,8 @@ def accumulate(
     the gradient, however the batch is cut: into micro-batches one after another, or
     into the shares of several processes.
 
-    x, y: as in `training_step`. Returns what these rows add to the loss, in nats per
-    token of the whole batch.
+    x, y: as in `training_step`. Returns what these rows add to the loss, in nats
+    per token of the whole batch.
     """
     n_targets = summed((y != IGNORE).sum()).clamp(min=1)
     loss = torch.zeros((), device=x.device)

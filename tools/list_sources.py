@@ -40,6 +40,7 @@ MAKERS = {
     "stories_transformer_2layer*": "tools/train_two_layer_story_model.py",
     "stories_samplers.json": "tools/measure_samplers.py",
     "stories_optimizers.json": "tools/compare_optimizers.py",
+    "stories_training_runs.json": "tools/record_training_runs.py",
     "stories_norm_placements*": "tools/compare_norm_placements.py",
     "stories_*": "tools/train_small_story_models.py",
 }
