@@ -174,7 +174,6 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "*": 14,
     },
     "train": {
-        "TrainConfig": 15,
         "train": 15,
         "training_step": 15,
         "accumulate": 15,
