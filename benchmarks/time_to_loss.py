@@ -29,6 +29,7 @@ from time import perf_counter
 
 import torch
 import torch.nn.functional as F
+from plain import PlainGPT
 from torch import Tensor, nn
 
 from llm.corpora import load_text
@@ -45,50 +46,6 @@ WIDTH, HEADS, BLOCKS, CONTEXT = 128, 4, 4, 64
 UPDATES, WARM_UP, ROWS, PEAK, LEAST = 2000, 100, 12, 1e-3, 1e-4
 
 
-class ReferenceBlock(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
-        self.output = nn.Linear(WIDTH, WIDTH)
-        self.up, self.down = (
-            nn.Linear(WIDTH, 4 * WIDTH),
-            nn.Linear(4 * WIDTH, WIDTH),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        B, T, C = x.shape
-        parts = self.qkv(self.norm1(x)).split(C, -1)
-        q, k, v = (p.view(B, T, HEADS, -1).transpose(1, 2) for p in parts)
-        heard = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.output(heard.transpose(1, 2).reshape(B, T, C))
-        return x + self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh"))
-
-
-class Reference(nn.Module):
-    """GPT-2 in small: ids (B, T) to logits (B, T, V)."""
-
-    def __init__(self, vocab_size: int) -> None:
-        super().__init__()
-        self.tokens = nn.Embedding(vocab_size, WIDTH)
-        self.positions = nn.Embedding(CONTEXT, WIDTH)
-        self.blocks = nn.Sequential(*(ReferenceBlock() for _ in range(BLOCKS)))
-        self.norm = nn.LayerNorm(WIDTH)
-        self.head = nn.Linear(WIDTH, vocab_size, bias=False)
-        self.head.weight = self.tokens.weight
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            elif parameter.dim() > 1:
-                writes = name.endswith(("output.weight", "down.weight"))
-                std = 0.02 / (2 * BLOCKS) ** 0.5 if writes else 0.02
-                nn.init.normal_(parameter, std=std)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        x = self.tokens(ids) + self.positions.weight[: ids.shape[1]]
-        return self.head(self.norm(self.blocks(x)))
-
-
 def reference_rate(step: int) -> float:
     if step < WARM_UP:
         return PEAK * (step + 1) / (WARM_UP + 1)
@@ -98,7 +55,10 @@ def reference_rate(step: int) -> float:
 
 def train_reference(ids: Tensor, vocab_size: int, seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    model = Reference(vocab_size)
+    model = PlainGPT(
+        vocab_size, CONTEXT, width=WIDTH, n_blocks=BLOCKS, n_heads=HEADS,
+        hidden=4 * WIDTH,
+    )  # fmt: skip
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=PEAK, betas=(0.9, 0.99), weight_decay=0.1, fused=True
     )
