@@ -103,7 +103,8 @@ function render({ model: state, el }) {
     const next = text.ids[i + 1], expected = distribution(logits(i)), left = distribution(sampler()(logits(i), text.ids.slice(0, i + 1)));
     show("model", expected, next, `${size.toLocaleString("en")} tokens, all possible`);
     const count = left.reduce((n, p) => n + (p > 0), 0);
-    show("left", left, next, count === 1 ? "1 token left" : `${count.toLocaleString("en")} tokens left`);
+    const held = +penalty.value > 1 ? new Set(text.ids.slice(0, i + 1).filter((id) => !spare.has(id))).size : 0;
+    show("left", left, next, `${count === 1 ? "1 token left" : `${count.toLocaleString("en")} tokens left`}${held ? `, ${held} penalised by ${penalty.value}` : ""}`);
     const known = oracleAfter(texts, text.ids, i + 1);
     const possible = Array.isArray(known) && known.length / 2;
     show("oracle", possible ? dense(known, size) : undefined, next, possible ? `${possible} possible` : known ? "no story begins like this" : "not worked out for this text");
@@ -114,7 +115,7 @@ function render({ model: state, el }) {
 
   function show(key, probabilities, next, note) {
     columns[key].note.textContent = note;
-    fill(columns[key].list, probabilities ? likeliest(probabilities, ranked(probabilities), next, pieceOf, SHOWN).filter(({ share, marked }) => share > 0 || marked) : []);
+    fill(columns[key].list, probabilities ? likeliest(probabilities, ranked(probabilities), next, pieceOf, SHOWN).filter(({ share, marked }) => share > 0 || marked) : [], (share) => (share ? percent(share) : "0"));
   }
 
   function lookBack(i) {
@@ -128,10 +129,10 @@ function render({ model: state, el }) {
 
   function sentence(i, next, expected, left, known) {
     const place = i ? `After ${i} token${i > 1 ? "s" : ""}` : "At the start";
-    if (next === undefined) return `► ${place}: nothing has come yet.`;
-    const truth = Array.isArray(known) ? `, ${percent(dense(known, size)[next])} from the oracle` : "";
+    if (next === undefined) return `► ${place}: nothing has come yet. Seed ${seed.value} will draw.`;
+    const truth = Array.isArray(known) ? `, ${dense(known, size)[next] ? percent(dense(known, size)[next]) : "0"} from the oracle` : "";
     const wrong = Array.isArray(known) && !dense(known, size)[next] ? " From here on it is no story any more." : "";
-    return `► ${place} came ${pieceOf(next)}: ${percent(expected[next])} from the model, ${left[next] ? percent(left[next]) : "nothing"} after the sampler${truth}.${wrong}`;
+    return `► ${place} came ${pieceOf(next)}: ${percent(expected[next])} from the model, ${left[next] ? percent(left[next]) : "0"} after the sampler${truth}.${wrong}`;
   }
 
   // --- Writing ---
@@ -163,6 +164,11 @@ function render({ model: state, el }) {
     lay();
   }
 
+  // At temperature 0 one token is left, and no cut can change that.
+  function free() {
+    kind.disabled = setting.disabled = !+heat.value;
+  }
+
   function choose(value) {
     const { make, name, ...range } = SAMPLERS[kind.value];
     setting.box.hidden = kind.value === "none";
@@ -178,6 +184,7 @@ function render({ model: state, el }) {
       control.say?.();
     }
     choose(state.get("setting"));
+    free();
     read.max = texts[which.value].ids.length;
     read.value = state.get("read");
     begin();
@@ -193,6 +200,7 @@ function render({ model: state, el }) {
   });
   kind.addEventListener("input", () => choose());
   onInput([read, seed], begin);
+  heat.addEventListener("input", free);
   onInput([heat, kind, setting, penalty], () => look(tokens.picked));
   state.on("try", attempt);
   choose();
