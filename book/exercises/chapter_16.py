@@ -167,7 +167,7 @@ def frequency_penalty() -> Iterator[tuple]:
     yield torch.randn(5), [0, 0], 1.0
     yield -torch.rand(5) - 1, [4, 2, 4], 0.3
     yield torch.randn(3, dtype=torch.float64), [2, 2, 2, 2], 0.0
-    yield torch.tensor([1, 4, 2]), [1, 1, 0], 0.5
+    yield torch.tensor([1.0, 4.0, 2.0]), [1, 1, 0], 0.5
 
 
 def _counts(logits: Tensor, text: list[int]) -> Tensor:

@@ -41,10 +41,12 @@ from llm.data import (
 from llm.fast.attention import FastAttention
 from llm.fast.decode import Place, is_plain
 from llm.fast.functions import attention as fused_attention
-from llm.generate import Writer, compose, top_k, top_p, window_start
+from llm.generate import CachedReader, Writer, window_start
 from llm.layers import LayerNorm, LearnedPositions, RMSNorm, silu
 from llm.model import visible
 from llm.optim import Adam, AdamW, warmup_cosine
+from llm.processors import Automaton, repetition_penalty, token_moves
+from llm.sampling import compose, min_p, top_k, top_p, typical
 from llm.tokenizers import Tokenizer
 from llm.tokenizers.merges import count_pairs
 from llm.tokenizers.pretokens import sure_length
@@ -110,6 +112,7 @@ WARM_UP = (
     "test_optim.py::test_the_warm_up_is_a_straight_line_that_begins_above_zero"
 )
 SAMPLERS = "test_generate.py::TestSamplers"
+CUTS = "test_sampling.py::TestTruncation"
 AFRESH = (
     "test_generate.py::TestCache::"
     "test_logits_equal_those_read_afresh_far_past_the_context[gpt2]"
@@ -585,6 +588,41 @@ TEXT = [
         compose,
         lambda right, *samplers: right(*samplers[::-1]),
         f"{SAMPLERS}::test_compose_goes_from_first_to_last",
+    ),
+    mutant(
+        "min-p compares with p itself",
+        min_p,
+        lambda right, p: (
+            lambda logits: logits.masked_fill(logits.softmax(-1) < p, float("-inf"))
+        ),
+        f"{CUTS}::test_min_p_leaves_what_is_likely_enough",
+    ),
+    mutant(
+        "typical takes the likeliest first",
+        typical,
+        lambda right, p: top_p(p),
+        f"{CUTS}::test_typical_may_drop_the_likeliest",
+    ),
+    mutant(
+        "the end mark is penalised too",
+        repetition_penalty,
+        lambda right, penalty, spare=(): right(penalty),
+        "test_sampling.py::TestRepetitionPenalty::test_spared_ids_stay",
+    ),
+    mutant(
+        "dead ends are let in",
+        token_moves,
+        lambda right, automaton, tokenizer: right(
+            Automaton(automaton.moves, range(len(automaton.moves))), tokenizer
+        ),
+        "test_sampling.py::TestConstrained::test_dead_ends_are_left_out",
+    ),
+    mutant(
+        "the cache does not follow the beams",
+        CachedReader.keep,
+        lambda right, self, rows: None,
+        "test_sampling.py::test_the_search_may_stop_early_and_loses_nothing[5]",
+        "test_sampling.py::test_a_wide_beam_finds_what_enumeration_finds[0-None-0.0]",
     ),
     mutant(
         "the window does not move",
