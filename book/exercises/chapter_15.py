@@ -90,6 +90,25 @@ def counted_anew(step, peak, warmup_steps):
     return peak / math.sqrt(step - warmup_steps + 1)
 
 
+@root_schedule.mistake(
+    "after the warm-up w stands over t + 1: with w + 1 over t + 1 the fall begins at the "
+    "peak"
+)
+def falls_from_below(step, peak, warmup_steps):
+    if step < warmup_steps:
+        return peak * (step + 1) / (warmup_steps + 1)
+    return peak * math.sqrt(warmup_steps / (step + 1))
+
+
+@root_schedule.mistake(
+    "after the warm-up the rate is above the peak: below w + 1 stands t + 1, not t"
+)
+def falls_from_above(step, peak, warmup_steps):
+    if step < warmup_steps:
+        return peak * (step + 1) / (warmup_steps + 1)
+    return peak * math.sqrt((warmup_steps + 1) / max(step, 1))
+
+
 @root_schedule.mistake("this falls with the step itself; the root is missing")
 def without_the_root(step, peak, warmup_steps):
     if step < warmup_steps:
@@ -241,6 +260,25 @@ def weighted_by_rows(losses, targets, size):
 
 
 @shares.mistake(
+    "a mean of the means of rows: a token of a short row counts more than one of a long "
+    "row. Divide every sum by the number of targets in the whole batch"
+)
+def means_of_rows(losses, targets, size):
+    counted = targets != -100
+    means = (losses.double() * counted).sum(1) / counted.sum(1)
+    return torch.stack([part.sum() for part in means.split(size)]) / len(losses)
+
+
+@shares.mistake(
+    "each part is divided by the mean number of targets of a micro-batch; divide it by "
+    "the number in the whole batch"
+)
+def by_an_average_number(losses, targets, size):
+    found = one_number_below(losses, targets, size)
+    return found * len(found)
+
+
+@shares.mistake(
     "the places that do not count are in the sums: targets of -100 have a loss, and it "
     "means nothing"
 )
@@ -378,6 +416,15 @@ def by_search(losses, patience):
 )
 def sees_the_future(losses, patience):
     return losses.index(min(losses)), distance_from_the_best(losses, patience)[1]
+
+
+@stop_early.mistake(
+    "the second number is one too low: the loss at which patience runs out was looked at, "
+    "too"
+)
+def last_but_one(losses, patience):
+    best, last = distance_from_the_best(losses, patience)
+    return best, last - (last - best == patience)
 
 
 @stop_early.mistake(
@@ -653,6 +700,22 @@ def step_too_high(begin, n):
     old, run = run, begin()
     vars(run).update({name: getattr(old, name) for name in ALL})
     run.step += 1
+    for _ in range(N_MORE):
+        run.update()
+    return run.weights
+
+
+@take_over.mistake(
+    "the generator begins anew with a seed; what it had drawn already is lost. Save and "
+    "set its state"
+)
+def generator_with_a_seed(begin, n):
+    run = begin()
+    for _ in range(n):
+        run.update()
+    old, run = run, begin()
+    vars(run).update({name: getattr(old, name) for name in ALL[:3]})
+    run.generator.manual_seed(0)
     for _ in range(N_MORE):
         run.update()
     return run.weights
