@@ -4,7 +4,8 @@
   hold to. The site folds it into that line: "Checked ✓ the average stays above its
   floor in all three seeds"; print has the line alone.
 - The code of a cell tagged `hide-input` is folded as "Figure code" on the site and
-  left out in print; what it shows stays.
+  left out in print; what it shows stays. Where it shows nothing, print says what is
+  in the notebook there: the text, and the code that follows, may speak of it.
 - Text that is not set in columns may be broken between words, on a phone too.
 """
 
@@ -49,6 +50,8 @@ class FoldCells(SphinxPostTransform):
             source.replace_self(folded)
         elif len(line) > 1:
             source.replace_self(nodes.paragraph("", "", *line))
+        elif len(source.parent.children) == 1 and (named := first_comment(source)):
+            source.replace_self(unprinted(named))
         else:
             source.parent.remove(source)
 
@@ -63,6 +66,13 @@ def is_code_cell(node: nodes.Node) -> bool:
 
 def tick() -> nodes.strong:
     return nodes.strong("", "Checked ✓ ")
+
+
+def unprinted(named: str) -> nodes.paragraph:
+    """The line of LaTeX that stands for code by its name."""
+    begin = nodes.raw("", r"\bkunprinted{", format="latex")
+    end = nodes.raw("", "}", format="latex")
+    return nodes.paragraph("", "", begin, nodes.Text(named), end)
 
 
 def first_comment(source: nodes.Element) -> str:

@@ -32,7 +32,9 @@ FONT_FILES = [
 WEB_ONLY = {"genindex", "bibliography"}  # LaTeX makes its own
 # What begins in place of a part.
 MATTER = {"Appendices": r"\bkappendices", "Reference": r"\bkreference"}
-LINE, SHORT = 70, 24  # characters: of a table on one line, of a cell not to wrap
+# Characters: of a table on one line, between two columns, of a cell not to wrap, and
+# of the longest line in a cell that is wrapped.
+LINE, GAP, SHORT, WRAP = 80, 2, 24, 42
 INVISIBLE = {0x200D, 0xFE0F}  # joiner and emoji selector: nothing to print
 
 
@@ -214,7 +216,8 @@ class PrintBoxes(SphinxPostTransform):
 
 
 class PrintTables(SphinxPostTransform):
-    """Set the columns of numbers to the right, and wrap only the long texts.
+    """Set the columns of numbers to the right, wrap what is long, and keep a line of
+    emphasis, the caption of `viz.table`, on the page of its table.
 
     Sphinx sets all columns alike; whether numbers stand in one is known from
     Markdown, where the rule under the header says so.
@@ -224,29 +227,73 @@ class PrintTables(SphinxPostTransform):
 
     def run(self, **options) -> None:
         for table in list(self.document.findall(nodes.table)):
+            place = table.parent.index(table)
             if spec := column_spec(table):
-                place = table.parent.index(table)
                 table.parent.insert(place, addnodes.tabular_col_spec(spec=spec))
+            if place and is_caption(table.parent[place - 1]):
+                table.parent.insert(place, raw(r"\nopagebreak"))
+            for entry in table.findall(nodes.entry):
+                if not entry.astext():  # an empty paragraph would be a line more
+                    entry.clear()
+
+
+def is_caption(node: nodes.Node) -> bool:
+    """Whether it is a paragraph of nothing but emphasis."""
+    return (
+        isinstance(node, nodes.paragraph)
+        and len(node) == 1
+        and isinstance(node[0], nodes.emphasis)
+    )
 
 
 def column_spec(table: nodes.table) -> str:
-    """The columns as LaTeX has them, r, l, or L for what may be wrapped; "" where
-    Markdown did not say where they stand."""
+    """The columns as LaTeX has them: l or r where each cell fits on one line, and
+    else shares of the page, \\X to the left and \\Z to the right. Which is which is
+    known from Markdown; "" leaves to Sphinx what says nothing about it, and fits."""
     rows = [row.children for row in table.findall(nodes.row)]
-    if not all({"text-left", "text-right"} & set(e["classes"]) for e in rows[0]):
-        return ""
-    sizes = [
-        max(len(e.astext()) for e in column) for column in zip(*rows, strict=False)
-    ]
-    fits = sum(sizes) <= LINE
+    columns = [[e.astext() for e in c] for c in zip(*rows, strict=False)]
+    right = ["text-right" in entry["classes"] for entry in rows[0]]
+    if all({"text-left", "text-right"} & set(e["classes"]) for e in rows[0]):
+        lines = fewest_lines(columns)
+        widths = [width(column, lines) for column in columns]
+    else:
+        lines = 1 if fits([max(map(len, column)) for column in columns]) else 2
+        if lines == 1 or {"longtable", "colwidths-given"} & set(table["classes"]):
+            return ""
+        widths = [min(max(map(len, column)), WRAP) for column in columns]
+    if lines == 1:
+        return "".join("r" if r else "l" for r in right)
+    whole = sum(widths) + GAP * len(widths)
     return "".join(
-        "r"
-        if "text-right" in entry["classes"]
-        else "l"
-        if fits or n <= SHORT
-        else "L"
-        for entry, n in zip(rows[0], sizes, strict=True)
+        rf"\{'Z' if r else 'X'}{{{w + GAP}}}{{{whole}}}"
+        for r, w in zip(right, widths, strict=True)
     )
+
+
+def fits(widths: list[int]) -> bool:
+    return sum(widths) + GAP * len(widths) <= LINE
+
+
+def width(column: list[str], n_lines: int) -> int:
+    """Characters that it needs beside the others, its head on so many lines.
+
+    >>> width(["loss (nats per token)", "1.5"], 1)
+    21
+    >>> width(["loss (nats per token)", "1.5"], 3)
+    7
+    """
+    head, *body = column
+    longest = max(map(len, body), default=0)
+    if n_lines > 1 and longest > SHORT:
+        return WRAP
+    words = max(map(len, head.split()), default=0)
+    return max(longest, words, -(-len(head) // n_lines))
+
+
+def fewest_lines(columns: list[list[str]]) -> int:
+    """Lines of the longest head with which the table fits on the page, at most 4."""
+    tried = (n for n in range(1, 4) if fits([width(c, n) for c in columns]))
+    return next(tried, 4)
 
 
 class PrintStructure(SphinxPostTransform):

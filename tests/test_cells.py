@@ -10,8 +10,8 @@ from docutils.utils import new_document
 CHECK = "# the average stays above its floor,\n# in all three seeds\nassert True"
 
 
-def page(source, *tags, builder="html"):
-    """A document with one code cell that shows something, after the transform."""
+def page(source, *tags, builder="html", shows=True):
+    """A document with one code cell, which may show something, after the transform."""
     document = new_document("page")
     app = SimpleNamespace(builder=SimpleNamespace(format=builder, name=builder))
     document.settings.env = SimpleNamespace(app=app)
@@ -22,9 +22,10 @@ def page(source, *tags, builder="html"):
     )
     cell["classes"] += [f"tag_{tag}" for tag in tags]
     cell += code
-    cell += nodes.container(
-        "", nodes.paragraph("", "shown"), classes=["cell_output"]
-    )
+    if shows:
+        cell += nodes.container(
+            "", nodes.paragraph("", "shown"), classes=["cell_output"]
+        )
     document += cell
     FoldCells(document).run()
     return document
@@ -48,6 +49,14 @@ def test_figure_code_is_folded_and_print_has_the_figure_alone():
     (folded,) = page("plt.show()", "hide-input").findall(fold)
     assert folded[0].astext() == "Code" and folded[1].astext() == "plt.show()"
     assert page("plt.show()", "hide-input", builder="latex").astext() == "shown"
+
+
+def test_print_names_the_code_that_it_leaves_out_and_that_shows_nothing():
+    hidden = page(CHECK, "hide-input", builder="latex", shows=False)
+    assert "the average stays above its floor, in all" in hidden.astext()
+    assert "assert" not in hidden.astext()
+    assert hidden.astext().startswith(r"\bkunprinted{")
+    assert not page("x = 1", "hide-input", builder="latex", shows=False).astext()
 
 
 @pytest.mark.parametrize("builder", ["html", "latex"])
