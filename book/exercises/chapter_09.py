@@ -9,6 +9,7 @@ from torch import Tensor
 
 from book.exercises.answers import Mask, Pairs, Values, Weights
 from book.exercises.exercise import Exercise, exercise
+from book.exercises.watch import Step
 from llm.attention import attention, attention_weights
 
 
@@ -1025,10 +1026,11 @@ def divided_row_by_row(scores):
 
 
 @divided.right
-def what_it_amounts_to(scores):
-    """The softmax over the past: the same numbers, as long as they are moderate."""
-    future = torch.ones_like(scores).triu(1).bool()
-    return scores.masked_fill(future, -torch.inf).softmax(-1)
+def divided_of_exponentials(scores):
+    """The softmax written out; it is over everything."""
+    e = (scores - scores.amax(-1, keepdim=True)).exp()
+    left = (e / e.sum(-1, keepdim=True)).tril()
+    return left / left.sum(-1, keepdim=True)
 
 
 @divided.mistake(
@@ -1128,6 +1130,42 @@ def divided_by_all(scores):
 def without_keepdim(scores):
     left = scores.softmax(-1).tril()
     return left / left.sum(-1).unsqueeze(-2)
+
+
+@divided.forbids(
+    "these are the right numbers by another way: the future is left out before the "
+    "softmax. Here the softmax is taken over everything, and the future struck out of "
+    "the weights; what follows shows the difference"
+)
+def hidden_before(step: Step, scores: Tensor) -> bool:
+    """A softmax over the past alone: its row is shorter, or has no future in it."""
+    if not step.is_softmax or not step.size or scores.shape[-1] == 1:
+        return False
+    weights = step.result
+    if weights.shape[-1] < scores.shape[-1]:
+        return True
+    return weights.shape == scores.shape and not weights.triu(1).any()
+
+
+@hidden_before.mistake
+def what_it_amounts_to(scores):
+    """The softmax over the past: the same numbers, as long as they are moderate."""
+    future = torch.ones_like(scores).triu(1).bool()
+    return scores.masked_fill(future, -torch.inf).softmax(-1)
+
+
+@hidden_before.mistake
+def softmax_of_each_past(scores):
+    weights = torch.zeros_like(scores)
+    for t in range(scores.shape[-1]):
+        weights[..., t, : t + 1] = scores[..., t, : t + 1].softmax(-1)
+    return weights
+
+
+@hidden_before.mistake
+def large_negative_numbers(scores):
+    future = torch.ones_like(scores).triu(1)
+    return (scores - 1e9 * future).softmax(-1)
 
 
 # --- ★★★ Your own certificate -----------------------------------------------------
