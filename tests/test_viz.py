@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+import subprocess
 import sys
 import warnings
 
@@ -60,6 +61,26 @@ def test_setup_makes_the_same_numbers_again(settings):
     viz.setup(seed=3)
     assert torch.equal(first[0], torch.rand(4))
     assert np.array_equal(first[1], np.random.rand(4))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="about the C library of Linux")
+def test_setup_keeps_memory_for_the_next_tensor():
+    count = """
+import resource, torch
+from book import viz
+viz.setup()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = faults()
+for _ in range(20):
+    torch.ones(12_000_000).sum()  # 48 MB
+print(faults() - before)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", count], capture_output=True, text=True, check=True
+    )
+    pages = 12_000_000 * 4 // 4096
+    assert int(run.stdout) < 10 * pages  # without it, 20 times so many
 
 
 def test_setup_computes_with_one_thread_and_prints_two_decimals(settings):
