@@ -39,6 +39,10 @@ def parsed(text: str) -> tuple[str, str, str]:
         raise ValueError(
             f"write words <figure?name=value&name=value>, not {text!r}"
         )
+    if "*" in found["words"]:
+        raise ValueError(
+            f"the words of a button are plain, without asterisks, not {text!r}"
+        )
     parse_qsl(found["values"], strict_parsing=True)
     return found["words"], found["figure"], found["values"]
 

@@ -20,6 +20,7 @@ def test_examples_in_docstrings_are_true():
         "one hole <masks?>",
         "one hole <masks?mask>",
         "one hole <masks?mask=hole> here",
+        "one *hole* <masks?mask=hole&place=before>",
     ],
 )
 def test_a_form_that_says_too_little_is_refused(text):
