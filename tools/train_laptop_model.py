@@ -1,16 +1,17 @@
 """Train the laptop model: the largest model of the stories that is shipped.
 
-    python tools/train_laptop_model.py [--steps 3000] [--threads 2]
+    python tools/train_laptop_model.py [--steps 3000] [--threads 2] [--measure]
 
 Writes into data/checkpoints:
 
     stories_laptop.safetensors  the model and its tokenizer, packed in float16
     stories_laptop.json         on the way: step, minutes, and how far the loss of 200
                                 held-out stories, scored whole, is above their floor, in
-                                nats per character; at the end: the same of the packed
-                                model on 1,000 other stories, and what it writes
+                                nats per token; at the end: the same of the packed model
+                                on 1,000 other stories, and what it writes
 
-and brings data/SOURCES.md up to date. Takes about twenty minutes on one core.
+and brings data/SOURCES.md up to date. Takes about twenty minutes on one core; with
+--measure, the model that is there is measured again, and none is trained.
 `python -m llm train --corpus stories` trains a smaller one in the same way in a third
 of the time. Chapters 15 and 16 show the model and are then to be run again:
 
@@ -27,13 +28,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import list_sources
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from llm.corpora import story
@@ -74,37 +73,33 @@ HELD_OUT, UNSEEN = -1, -2  # seeds that are not trained on
 TEMPERATURES, WRITTEN = (1.0, 0.7, 0.4), 500
 
 
-def gap_per_character(gaps: Tensor, texts: Iterable[str]) -> tuple[float, float]:
-    """The mean and its standard error of nats above the floor, story by story. The
-    end of a story counts as a character."""
-    lengths = torch.tensor([len(text) + 1 for text in texts])
-    return mean_and_error(gaps, lengths)
+def characters(text: str) -> int:
+    """Those of a story and of the blank line that ends it."""
+    return len(text) + 2
 
 
 def measured(model: GPT, tokenizer: Tokenizer, seed: int, count: int) -> dict:
     """How far a model is above the floor on the first stories of a seed."""
     length = model.config.context_length
     (x, y), floor = stories_and_floor(tokenizer, seed, count, length)
-    texts = [story(seed, i) for i in range(count)]
-    gap, error = gap_per_character(row_losses(model, x, y) - floor, texts)
-    lengths = sum(len(text) + 1 for text in texts)
+    lengths = torch.tensor([characters(story(seed, i)) for i in range(count)])
+    gap, error = mean_and_error(row_losses(model, x, y) - floor, lengths)
     return {
         "stories": count,
-        "gap": gap,
+        "gap_per_character": gap,
         "standard_error": error,
-        "floor": float(floor.sum()) / lengths,
-        "tokens_per_character": int((y != IGNORE).sum()) / lengths,
+        "floor_per_character": float(floor.sum() / lengths.sum()),
+        "tokens": int((y != IGNORE).sum()),
+        "characters": int(lengths.sum()),
     }
 
 
-def trained(steps: int) -> tuple[GPT, BPETokenizer, list[Record], dict[str, Any]]:
-    """The model, its tokenizer, the curve, and the settings."""
+def trained(steps: int) -> tuple[bytes, dict[str, Any]]:
+    """The model with its tokenizer, packed; its settings, and its curve."""
     first = [story(0, i) for i in range(2000)]
     tokenizer = BPETokenizer.train(first, SIZES.vocab_size, [END_OF_TEXT])
     length = SIZES.context_length
     held_out, floor = stories_and_floor(tokenizer, HELD_OUT, 200, length)
-    n_targets = int((held_out[1] != IGNORE).sum())
-    n_characters = sum(len(story(HELD_OUT, i)) + 1 for i in range(200))
     supply = DocumentBatches(
         lambda i: tokenizer.encode(story(0, i)),
         tokenizer.special_tokens[END_OF_TEXT],
@@ -120,19 +115,15 @@ def trained(steps: int) -> tuple[GPT, BPETokenizer, list[Record], dict[str, Any]
             bar.update()
             if "gap" in record:
                 minutes = (time.monotonic() - began) / 60
-                gap = record["gap"] * n_targets / n_characters
-                curve.append(
-                    {"step": record["step"], "minutes": minutes, "gap": gap}
+                point = {"step": record["step"], "minutes": minutes}
+                curve.append(point | {"gap": record["gap"]})
+                print(
+                    f"step {record['step']}: {minutes:.1f} min, {record['gap']:.4f}"
                 )
-                print(f"step {record['step']}: {minutes:.1f} minutes, {gap:.4f}")
 
         train(model, supply, held_out, config, floor=floor, on_record=note)
-    return (
-        model.eval(),
-        tokenizer,
-        curve,
-        {"model": vars(SIZES), "training": vars(config)},
-    )
+    used = {"model": vars(SIZES), "training": vars(config), "curve": curve}
+    return pack(model.eval(), tokenizer, precision="float16"), used
 
 
 # --- What it writes ---------------------------------------------------------------
@@ -178,19 +169,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=TRAINING.steps)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--measure", action="store_true")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    model, tokenizer, curve, settings = trained(args.steps)
-    packed = pack(model, tokenizer, precision="float16")
+    path, log_path = args.folder / MODEL, args.folder / LOG
     args.folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(args.folder / MODEL) as file:
-        file.write(packed)
-    model, tokenizer = unpack(packed)
-    log = {
-        **settings,
-        "threads": args.threads,
-        "curve": curve,
+    if args.measure:
+        known = json.loads(log_path.read_text())
+        log = {k: known[k] for k in ("model", "training", "curve", "threads")}
+    else:
+        packed, log = trained(args.steps)
+        log["threads"] = args.threads
+        with atomic_write(path) as file:
+            file.write(packed)
+    model, tokenizer = unpack(path.read_bytes())
+    log |= {
         "packed": measured(model, tokenizer, UNSEEN, 1000),
         "writes": {
             str(t): readable(written(model, tokenizer, t, WRITTEN))
@@ -200,7 +194,7 @@ def main() -> None:
     print(
         json.dumps({k: log[k] for k in ("packed", "grammar", "writes")}, indent=2)
     )
-    with atomic_write(args.folder / LOG, "w") as file:
+    with atomic_write(log_path, "w") as file:
         json.dump(log, file)
     list_sources.main([])
 
