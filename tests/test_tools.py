@@ -15,9 +15,11 @@ import compare_optimizers
 import nbformat
 import pytest
 import run_notebooks
+import story_mistakes
 import tolerance
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from llm.corpora import story
 from llm.page import embedded
 
 CHAPTER = "chapters/08_attention_from_first_principles"
@@ -342,3 +344,21 @@ def test_where_no_trial_is_on_target_the_lowest_whole_one_is_best(monkeypatch):
     trials = compare_optimizers.tuned("Muon", 400, ())
     assert [t["rate"] for t in trials][:2] == [0.016, 0.008]
     assert trials[-1]["rate"] == 0.032  # it was lost on the way
+
+
+# ------------------------------------------------------- mistakes of a model's stories
+def test_a_story_of_the_grammar_has_no_mistakes():
+    assert [story_mistakes.mistakes(story(-2, i)) for i in range(20)] == [[]] * 20
+
+
+def test_a_mistake_of_a_story_is_one_of_fact_choice_or_form():
+    told = story(-2, 5)
+    assert told.count("turquoise ball") == 1 and told.count("Lilian") == 4
+    other = told.replace("said Lilian. \"It's", "said Caspar. \"It's")
+    assert other != told and story_mistakes.mistakes(other) == ["fact"]
+    two = told.replace("clowns and magpies", "clowns and hammers")
+    assert two != told and story_mistakes.mistakes(two) == ["choice"]
+    both = two.replace("said Lilian. \"It's", "said Caspar. \"It's")
+    assert story_mistakes.mistakes(both) == ["choice", "fact"]
+    cut = told[: told.index("So Caspar")]
+    assert story_mistakes.mistakes(cut)[-1] == "form"

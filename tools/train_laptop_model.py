@@ -17,10 +17,12 @@ of the time. Chapters 15 and 16 show the model and are then to be run again:
 
     python tools/run_notebooks.py chapters/15* chapters/16*
 
-Of the stories that the packed model writes, each from its first word, those are
-counted that the grammar can read to their end (`llm.oracle.parse`): each sentence is
-one of the grammar, and nobody holds or finds what is elsewhere. Of the others the
-first mistake is kept: what stood before it, what came, and what could have come.
+Of the stories that the packed model writes, each from its first word, three shares are
+counted. *Read to the end*: the grammar can read them (`llm.oracle.parse`), words and
+facts. *Grammatical*: nothing is wrong but facts, see story_mistakes.py. *True*: nothing
+is wrong but the choice of words; nobody holds or finds what is elsewhere. Of each story
+that is not read to the end the first mistake is kept: what stood before it, what came,
+and the characters that could have come.
 """
 
 from __future__ import annotations
@@ -28,10 +30,12 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import list_sources
+import story_mistakes
 import torch
 from tqdm import tqdm
 
@@ -130,9 +134,12 @@ def trained(steps: int) -> tuple[bytes, dict[str, Any]]:
 
 
 def readable(texts: list[str]) -> dict[str, Any]:
-    """How many of some stories the grammar can read, and the first mistake of each
-    other."""
+    """How many of some stories are right, in words, in facts and in both; and the first
+    mistake of each other."""
     mistakes = []
+    kinds = [story_mistakes.mistakes(text) for text in texts]
+    words = [not {"choice", "form"} & set(found) for found in kinds]
+    facts = [not {"fact", "form"} & set(found) for found in kinds]
     for text in texts:
         try:
             parse(text)
@@ -148,6 +155,9 @@ def readable(texts: list[str]) -> dict[str, Any]:
     return {
         "stories": len(texts),
         "read_to_the_end": 1 - len(mistakes) / len(texts),
+        "grammatical": sum(words) / len(texts),
+        "true": sum(facts) / len(texts),
+        "kinds": Counter(kind for found in kinds for kind in found),
         "different": len(set(texts)) / len(texts),
         "mistakes": mistakes,
     }
