@@ -129,7 +129,7 @@ def changes(recipe: Recipe) -> dict[str, Recipe]:
     gpt2 = replace(model, architecture="gpt2", qk_norm=False)
     small = replace(training, batch_size=12, steps=round(tokens / 12))
     return {
-        "AdamW, at the best of four rates": Recipe(
+        "AdamW, at its best rate": Recipe(
             model, replace(training, optimizer="adamw", learning_rate=3e-3)
         ),
         "no norm of queries and keys": Recipe(

@@ -25,7 +25,9 @@ under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), like the text o
 the book. The folder `checkpoints` holds what takes too long to be trained in a
 chapter, named by what it is: weights, and the record of their training, each made by
 the script named beside it, from texts that this repository writes itself, and licensed
-like the code. `llm.export.load_packed` reads the models, and so do the pages.
+like the code. (`time_to_loss.json` has no model: it is a record of seconds and losses
+on a text of a megabyte that is not here.) `llm.export.load_packed` reads the models,
+and so do the pages.
 
 This list is made by `python tools/list_sources.py`; the tests compare it with the
 files.
@@ -36,6 +38,8 @@ files.
 
 
 MAKERS = {
+    "stories_laptop*": "tools/train_laptop_model.py",
+    "time_to_loss.json": "benchmarks/time_to_loss.py --changes",
     "stories_unmasked*": "tools/train_unmasked_story_model.py",
     "stories_transformer_2layer*": "tools/train_two_layer_story_model.py",
     "stories_samplers.json": "tools/measure_samplers.py",
