@@ -63,7 +63,8 @@ function flopsByPart(c, T) {
 
 function activationNumbers(c, B, T) {
   const C = c.d_model, norm = llama(c) ? 3 * C + 1 : 2 * C + 2;
-  const attention = 2 * C + 2 * kvWidth(c) + c.n_heads, feedForward = (llama(c) ? 4 : 2) * feedForwardWidth(c);
+  const normed = c.qk_norm ? C + kvWidth(c) + c.n_heads + kvHeads(c) : 0;
+  const attention = 2 * C + 2 * kvWidth(c) + c.n_heads + normed, feedForward = (llama(c) ? 4 : 2) * feedForwardWidth(c);
   const forEachToken = c.n_layers * (2 * norm + attention + feedForward) + norm + c.vocab_size;
   const once = c.n_layers * (T * T + (llama(c) ? (4 * T * C) / c.n_heads : 0));
   return B * T * forEachToken + once;
