@@ -67,9 +67,11 @@ function rates(run) {
   return svg;
 }
 
+const ASKED = "Choose what is wrong with this run, and then check.";
+
 // What is said to a reader who has chosen `claim` for a run with `fault`.
 function verdict(claim, fault, signs) {
-  if (!(claim in signs)) return ["", "Choose what is wrong with this run, and then check."];
+  if (!(claim in signs)) return ["", "Nothing is chosen yet: choose what is wrong with this run, and then check."];
   if (claim === fault) return [claim === "healthy" ? "Right: nothing is wrong here. " : "Right. ", signs[fault]];
   return ["Not this. ", `It would look like this: ${signs[claim][0].toLowerCase()}${signs[claim].slice(1)}`];
 }
@@ -106,11 +108,11 @@ function render({ model, el }) {
   function show() { // another run: with what was chosen for it
     claim.value = claims[run.value] ?? "";
     draw();
-    say(...verdict("", "", signs));
+    say("", ASKED);
   }
 
   onInput([run], show);
-  onInput([claim], () => { claims[run.value] = claim.value; say(...verdict("", "", signs)); });
+  onInput([claim], () => { claims[run.value] = claim.value; say("", claim.value ? `You say: ${claim.value}. Now check.` : ASKED); });
   model.on("try", () => { if (model.get("letter") in runs) { run.value = model.get("letter"); show(); } });
   el.append(element("style", CSS), row(run.box, button("Next run", next)), side, row(claim.box, button("Check", check), count), says);
   show();
