@@ -2,7 +2,6 @@
 oracle where it was asked, and nowhere else."""
 
 import base64
-import json
 import math
 import re
 
@@ -14,11 +13,11 @@ import torch
 from book.viz.decoder import worked_out, writing_model
 from llm.corpora import story
 from llm.export import pack, unpack
-from llm.model import GPTConfig, build
 from llm.oracle import Oracle
 from llm.processors import repetition_penalty
 from llm.sampling import compose, greedy, min_p, temperature, top_k, top_p, typical
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
+from tests.figure_parts import small_gpt, state_of
 from tests.javascript import computed
 
 mpl.use("Agg")
@@ -30,15 +29,7 @@ END = TOKENIZER.special_tokens[END_OF_TEXT]
 
 @pytest.fixture(scope="module")
 def data():
-    torch.manual_seed(0)
-    config = GPTConfig(
-        architecture="llama", vocab_size=TOKENIZER.vocab_size, context_length=512,
-        d_model=16, n_layers=2, n_heads=2,
-    )  # fmt: skip
-    model = build(config)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False).normal_(std=0.4)
-    return pack(model, TOKENIZER)
+    return pack(small_gpt(TOKENIZER), TOKENIZER)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +41,7 @@ def bundle(data):
 
 @pytest.fixture
 def state(bundle):
-    stored = re.search(
-        r'<script type="application/json">(.*?)</script>', bundle.data["text/html"]
-    )
-    return json.loads(stored[1])
+    return state_of(bundle)
 
 
 CHOICES = {

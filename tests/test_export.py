@@ -33,6 +33,7 @@ from llm.tokenizers import (
     CharacterTokenizer,
     WordTokenizer,
 )
+from tests.figure_parts import randomised
 from tests.hostile import FRAGMENTS, examples, hostile_text
 from tests.javascript import computed
 from tests.looks import attention_of
@@ -58,14 +59,6 @@ const logits = input.ids.map((id) => { reader.read(id); return [...reader.logits
 const attention = reader.attention?.(input.look);
 return { logits, attention: attention?.map((heads) => heads.map((row) => [...row])) };
 """
-
-
-def randomised(model, std=0.4):
-    """The model with weights of some size everywhere, biases and norms included."""
-    generator = torch.Generator().manual_seed(5)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False).normal_(std=std, generator=generator)
-    return model.eval()
 
 
 def gpt(shape, **sizes):

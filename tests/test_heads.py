@@ -9,8 +9,8 @@ from book.viz.heads import heads_at_work, picture, weights_of_heads
 from llm.attention import attention_weights
 from llm.corpora import story
 from llm.export import pack, unpack
-from llm.model import GPTConfig, build
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
+from tests.figure_parts import small_gpt
 from tests.javascript import computed
 
 mpl.use("Agg")
@@ -27,15 +27,8 @@ return { ids: text.ids, names: allHeads(text, 0).map(named), rows };
 def packed(request):
     texts = [story(0, i) for i in range(20)]
     tokenizer = BPETokenizer.train(texts, 400, [END_OF_TEXT])
-    torch.manual_seed(0)
-    config = GPTConfig(
-        architecture=request.param, vocab_size=tokenizer.vocab_size, n_layers=2,
-        context_length=512, d_model=24, n_heads=4, n_kv_heads=2,
-    )  # fmt: skip
-    model = build(config)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False).normal_(std=0.3)
-    return pack(model, tokenizer)
+    sizes = dict(architecture=request.param, d_model=24, n_heads=4, n_kv_heads=2)
+    return pack(small_gpt(tokenizer, 0.3, **sizes), tokenizer)
 
 
 def test_the_page_looks_where_the_model_looks(packed, tmp_path):

@@ -2,7 +2,6 @@
 
 import base64
 import html
-import json
 import re
 
 import matplotlib as mpl
@@ -18,6 +17,7 @@ from llm.model import GPTConfig, build, cross_entropy
 from llm.ngram import BigramTable, WindowModel
 from llm.oracle import Oracle
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
+from tests.figure_parts import state_of
 from tests.javascript import computed
 from tests.looks import attention_of
 
@@ -88,10 +88,7 @@ def bundle(made):
 
 @pytest.fixture
 def state(bundle):
-    stored = re.search(
-        r'<script type="application/json">(.*?)</script>', bundle.data["text/html"]
-    )
-    return json.loads(stored[1])
+    return state_of(bundle)
 
 
 @pytest.fixture

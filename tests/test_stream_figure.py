@@ -1,7 +1,6 @@
 """The figure of chapter 12 follows a token as PyTorch does."""
 
 import base64
-import json
 import re
 
 import matplotlib as mpl
@@ -14,6 +13,7 @@ from llm.corpora import story
 from llm.export import unpack
 from llm.model import GPTConfig, build
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
+from tests.figure_parts import randomised, state_of
 from tests.javascript import computed
 
 mpl.use("Agg")
@@ -48,20 +48,16 @@ def model_of(architecture, tokenizer, context_length=64):
         architecture=architecture, vocab_size=tokenizer.vocab_size, d_model=24,
         context_length=context_length, n_layers=2, n_heads=4,
     ))  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False).normal_(std=0.4, generator=generator)
-    return model
+    return randomised(model)
 
 
 def files_and_state(bundle):
-    page = bundle.data["text/html"]
-    state = re.search(r'<script type="application/json">(.*?)</script>', page)[1]
     stored = re.findall(
-        r'<script type="text/plain" data-name="(\w+)">([^<]*)<', page
+        r'<script type="text/plain" data-name="(\w+)">([^<]*)<',
+        bundle.data["text/html"],
     )
     files = {name: base64.b64decode(text) for name, text in stored}
-    return files, json.loads(state)
+    return files, state_of(bundle)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])

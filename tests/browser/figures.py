@@ -9,6 +9,7 @@ from playwright.sync_api import ElementHandle, Page
 
 from book.bundle import Bundle
 
+OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 CONTROLS = "input, select, textarea, button"
 
 # What a figure shows. <output> is the read-out of a control, and left out: a slider
@@ -81,6 +82,16 @@ def page_with(bundle: Bundle, folder: Path) -> Path:
     path = folder / "page.html"
     path.write_text(PAGE % bundle.data["text/html"], encoding="utf-8")
     return path
+
+
+def assert_usable(page: Page, faults: list[str]) -> None:
+    """Each control of the only figure does something; the page fits, axe finds nothing,
+    and nothing went wrong. faults: from `visit`."""
+    figure = page.query_selector(".llm-figure[data-live]")
+    assert dead_controls(page, figure) == []
+    assert barriers(page) == []
+    assert page.evaluate(OVERFLOW) <= 0
+    assert faults == []
 
 
 def barriers(page: Page) -> list[str]:

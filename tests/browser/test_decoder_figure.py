@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import test_site
-from figures import barriers, dead_controls, page_with
+from figures import assert_usable, page_with
 
 from book.viz.decoder import writing_model
 from llm.corpora import story
 from llm.export import pack
-from llm.model import GPTConfig, build
 from llm.sampling import top_p
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
+from tests.figure_parts import small_gpt
 
 visit = test_site.visit
 SHOWN = """figure => {
@@ -28,13 +28,7 @@ SHOWN = """figure => {
 def page_of_decoder(tmp_path_factory):
     texts = [story(1, i) for i in range(20)]
     tokenizer = BPETokenizer.train(texts, 400, [END_OF_TEXT])
-    config = GPTConfig(
-        architecture="llama", vocab_size=tokenizer.vocab_size, context_length=512,
-        d_model=16, n_layers=2, n_heads=2,
-    )  # fmt: skip
-    model = build(config)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False).normal_(std=0.4)
+    model = small_gpt(tokenizer)
     bundle = writing_model(
         pack(model, tokenizer),
         {"a story": story(1, 0), "no story": story(1, 0)[:50] + " zebra"},
@@ -46,11 +40,7 @@ def page_of_decoder(tmp_path_factory):
 @pytest.mark.parametrize(("theme", "width"), test_site.VIEWS)
 def test_the_figure_fits_and_can_be_used(page_of_decoder, visit, theme, width):
     page, faults = visit(page_of_decoder, theme, width)
-    figure = page.query_selector(".llm-figure[data-live]")
-    assert dead_controls(page, figure) == []
-    assert barriers(page) == []
-    assert page.evaluate(test_site.OVERFLOW) <= 0
-    assert faults == []
+    assert_usable(page, faults)
 
 
 def button(figure, name):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import test_site
-from figures import barriers, dead_controls, page_with
+from figures import assert_usable, page_with
 
 from book.viz.heads import heads_at_work
 from llm.corpora import story
 from llm.export import pack
-from llm.model import GPTConfig, build
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
+from tests.figure_parts import small_gpt
 
 visit = test_site.visit
 SHOWN = """figure => {
@@ -28,13 +28,7 @@ SHOWN = """figure => {
 def page_of_heads(tmp_path_factory):
     texts = [story(1, 0), story(1, 1)]
     tokenizer = BPETokenizer.train(texts, 400, [END_OF_TEXT])
-    config = GPTConfig(
-        architecture="llama", vocab_size=tokenizer.vocab_size, context_length=64,
-        d_model=16, n_layers=2, n_heads=2,
-    )  # fmt: skip
-    model = build(config)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False).normal_(std=0.5)
+    model = small_gpt(tokenizer, std=0.5, context_length=64)
     bundle = heads_at_work(
         pack(model, tokenizer), "Mia and Sam ran home.", alt="heads", head=(2, 1)
     )
@@ -44,11 +38,7 @@ def page_of_heads(tmp_path_factory):
 @pytest.mark.parametrize(("theme", "width"), test_site.VIEWS)
 def test_the_figure_fits_and_can_be_used(page_of_heads, visit, theme, width):
     page, faults = visit(page_of_heads, theme, width)
-    figure = page.query_selector(".llm-figure[data-live]")
-    assert dead_controls(page, figure) == []
-    assert barriers(page) == []
-    assert page.evaluate(test_site.OVERFLOW) <= 0
-    assert faults == []
+    assert_usable(page, faults)
 
 
 def test_heads_and_tokens_are_chosen_by_mouse_and_by_keyboard(page_of_heads, visit):

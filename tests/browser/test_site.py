@@ -6,14 +6,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from figures import barriers, dead_controls
+from figures import OVERFLOW, barriers, dead_controls
 
 from book import viz
 
 VIEWS = [(theme, width) for theme in ("light", "dark") for width in (1400, 390)]
 PROBE = Path(__file__).with_name("probe.js")
 LOCAL = ("file:", "data:", "blob:")
-OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
 @pytest.fixture
