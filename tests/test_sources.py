@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from llm.export import load_packed
+from llm.export import load_packed, pack
 from llm.ngram import BigramTable
 from tools import list_sources
 
@@ -34,6 +34,15 @@ def test_every_shipped_model_is_named_by_what_it_is_and_can_be_used():
             assert model.counts.shape == (tokenizer.vocab_size,) * 2
         assert tokenizer.decode(tokenizer.encode("One morning")) == "One morning"
         assert model(torch.tensor([tokenizer.encode("One")])).isfinite().all()
+
+
+def test_a_shipped_model_that_is_packed_again_has_the_same_bytes():
+    """A figure that packs it then finds it by these; else its page holds it again."""
+    for path in (list_sources.ROOT / "data/checkpoints").glob("*.safetensors"):
+        model, tokenizer = load_packed(path)
+        kinds = () if isinstance(model, BigramTable) else ("float16", "int8")
+        again = [pack(model, tokenizer, precision=kind) for kind in kinds]
+        assert path.read_bytes() in (again or [pack(model)]), path.name
 
 
 def test_a_checkpoint_that_nothing_makes_is_named(tmp_path):
