@@ -68,4 +68,7 @@ function softmax(scores, n = scores.length) {
   return scores;
 }
 
-export { unpack, Linear, softmax };
+// The mean of rows of numbers, place by place.
+const meanRow = (rows) => Array.from(rows[0], (_, i) => rows.reduce((sum, row) => sum + row[i], 0) / rows.length);
+
+export { meanRow, unpack, Linear, softmax };

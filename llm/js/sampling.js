@@ -1,5 +1,5 @@
-// From logits to a token: samplers, which go from logits to logits as in llm/generate.py,
-// and dice that fall alike for the same seed.
+// From logits to a token: samplers, which go from logits to logits as in llm/sampling.py,
+// a penalty as in llm/processors.py, and dice that fall alike for the same seed.
 import { softmax } from "./numbers.js";
 
 const unchanged = (logits) => logits;
@@ -32,14 +32,52 @@ function topK(k) {
 function topP(p) {
   if (!(p > 0 && p <= 1)) throw new Error(`top_p=${p} must be above 0 and at most 1`);
   return (logits) => {
-    const probabilities = softmax(Float64Array.from(logits)), left = logits.map(() => -Infinity);
-    let before = 0;
-    for (const id of ranked(probabilities)) {
-      if (before >= p) break;
-      left[id] = logits[id];
-      before += probabilities[id];
+    const probabilities = softmax(Float64Array.from(logits));
+    return firstOf(ranked(probabilities), probabilities, p, logits);
+  };
+}
+
+// Leave the tokens that are at least p times as likely as the likeliest.
+function minP(p) {
+  if (!(p >= 0 && p <= 1)) throw new Error(`min_p=${p} must be between 0 and 1; 0 leaves every token`);
+  return (logits) => {
+    const least = logits.reduce((a, b) => Math.max(a, b), -Infinity) + Math.log(p);
+    return logits.map((logit) => (logit < least ? -Infinity : logit));
+  };
+}
+
+// Leave the fewest tokens, those nearest to the expected surprise first, that together
+// have probability p.
+function typical(p) {
+  if (!(p > 0 && p <= 1)) throw new Error(`typical=${p} must be above 0 and at most 1`);
+  return (logits) => {
+    const probabilities = softmax(Float64Array.from(logits));
+    const entropy = probabilities.reduce((sum, q) => (q > 0 ? sum - q * Math.log(q) : sum), 0);
+    const far = probabilities.map((q) => Math.abs(-Math.log(q) - entropy));
+    return firstOf([...far.keys()].sort((a, b) => far[a] - far[b] || a - b), probabilities, p, logits);
+  };
+}
+
+// Of tokens in an order, the fewest that together have probability p.
+function firstOf(ids, probabilities, p, logits) {
+  const left = logits.map(() => -Infinity);
+  let before = 0;
+  for (const id of ids) {
+    if (before >= p) break;
+    left[id] = logits[id];
+    before += probabilities[id];
+  }
+  return left;
+}
+
+// Make the tokens less likely that the text holds already, but for those in `spare`.
+function repetitionPenalty(penalty, spare) {
+  return (logits, text) => {
+    const found = logits.slice();
+    for (const id of new Set(text)) {
+      if (!spare.has(id)) found[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty;
     }
-    return left;
+    return found;
   };
 }
 
@@ -77,4 +115,4 @@ function draw(probabilities, point) {
   return drawn;
 }
 
-export { unchanged, greedy, temperature, topK, topP, compose, distribution, ranked, dice, draw };
+export { unchanged, greedy, temperature, topK, topP, minP, typical, repetitionPenalty, compose, distribution, ranked, dice, draw };

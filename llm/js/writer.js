@@ -3,6 +3,7 @@
 import { BARS, bars, fill, likeliest } from "./bars.js";
 import { button, element, number, onInput, row, select, slider } from "./elements.js";
 import { modelOf } from "./models.js";
+import { meanRow } from "./numbers.js";
 import { compose, dice, distribution, draw, greedy, ranked, temperature, topK, topP } from "./sampling.js";
 import { Text } from "./text.js";
 import { Tokenizer } from "./tokenizer.js";
@@ -104,7 +105,7 @@ function render({ model: state, el }) {
   function lookBack(i, name) {
     const { reader, start, place } = text.at(i), chosen = (all, { value }) => (value === "" ? all : [all[value]]);
     const rows = chosen(reader.attention(place), layer).flatMap((heads) => chosen(heads, head));
-    const weights = Array.from(rows[0], (_, s) => rows.reduce((sum, row) => sum + row[s], 0) / rows.length);
+    const weights = meanRow(rows);
     tokens.tint([...Array(start).fill(0), ...weights]);
     attentionName.textContent = `“${name}” looks at` + (rows.length > 1 ? ", on average" : "");
     const most = ranked(weights).slice(0, SHOWN);

@@ -3,11 +3,11 @@
 import { BARS, bars, fill, likeliest, percent } from "./bars.js";
 import { button, element, number, onInput, row, select, slider } from "./elements.js";
 import { modelOf } from "./models.js";
-import { compose, dice, distribution, draw, greedy, ranked, temperature, topK, topP, unchanged } from "./sampling.js";
+import { meanRow } from "./numbers.js";
+import { compose, dice, distribution, draw, greedy, minP, ranked, repetitionPenalty, temperature, topK, topP, typical, unchanged } from "./sampling.js";
 import { Text } from "./text.js";
 import { Tokenizer } from "./tokenizer.js";
 import { TOKENS, TokenRow } from "./tokens.js";
-import { minP, repetitionPenalty, typical } from "./truncation.js";
 
 const CSS = `${BARS}${TOKENS}
   .wide { display: flex; margin: 0 0 .6em; } textarea { flex: 1 1 14em; min-height: 2em; height: 2em; }
@@ -43,6 +43,8 @@ function oracleAfter(texts, ids, length) {
   const text = given(texts, ids, length);
   return text && (text.oracle[length - 1] ?? "impossible");
 }
+
+const share = (p) => (p ? percent(p) : "0");
 
 function dense(sparse, size) {
   const probabilities = new Float64Array(size);
@@ -115,12 +117,12 @@ function render({ model: state, el }) {
 
   function show(key, probabilities, next, note) {
     columns[key].note.textContent = note;
-    fill(columns[key].list, probabilities ? likeliest(probabilities, ranked(probabilities), next, pieceOf, SHOWN).filter(({ share, marked }) => share > 0 || marked) : [], (share) => (share ? percent(share) : "0"));
+    fill(columns[key].list, probabilities ? likeliest(probabilities, ranked(probabilities), next, pieceOf, SHOWN).filter(({ share, marked }) => share > 0 || marked) : [], share);
   }
 
   function lookBack(i) {
     const { reader, start, place } = text.at(i), rows = reader.attention(place).flat();
-    const weights = Array.from(rows[0], (_, s) => rows.reduce((sum, row) => sum + row[s], 0) / rows.length);
+    const weights = meanRow(rows);
     tokens.tint([...Array(start).fill(0), ...weights]);
     columns.looks.note.textContent = "mean of all heads";
     const most = ranked(weights).slice(0, SHOWN);
@@ -130,9 +132,10 @@ function render({ model: state, el }) {
   function sentence(i, next, expected, left, known) {
     const place = i ? `After ${i} token${i > 1 ? "s" : ""}` : "At the start";
     if (next === undefined) return `► ${place}: nothing has come yet. Seed ${seed.value} will draw.`;
-    const truth = Array.isArray(known) ? `, ${dense(known, size)[next] ? percent(dense(known, size)[next]) : "0"} from the oracle` : "";
-    const wrong = Array.isArray(known) && !dense(known, size)[next] ? " From here on it is no story any more." : "";
-    return `► ${place} came ${pieceOf(next)}: ${percent(expected[next])} from the model, ${left[next] ? percent(left[next]) : "0"} after the sampler${truth}.${wrong}`;
+    const truth = Array.isArray(known) ? dense(known, size)[next] : undefined;
+    const oracle = truth === undefined ? "" : `, ${share(truth)} from the oracle`;
+    const wrong = truth === 0 ? " From here on it is no story any more." : "";
+    return `► ${place} came ${pieceOf(next)}: ${percent(expected[next])} from the model, ${share(left[next])} after the sampler${oracle}.${wrong}`;
   }
 
   // --- Writing ---

@@ -4,6 +4,7 @@
 import { BARS, bars, fill, likeliest, percent } from "./bars.js";
 import { button, element, onInput, row, select, slider } from "./elements.js";
 import { modelOf } from "./models.js";
+import { meanRow } from "./numbers.js";
 import { dice, distribution, draw, ranked } from "./sampling.js";
 import { Text } from "./text.js";
 import { Tokenizer } from "./tokenizer.js";
@@ -93,8 +94,7 @@ class Readings {
   // the end sign before the text only the share. The mean over heads and layers.
   looks(place) {
     const { reader, start, place: at } = this.texts.transformer.at(place);
-    const rows = reader.attention(at).flat(), mean = (s) => rows.reduce((sum, row) => sum + row[s], 0) / rows.length;
-    const weights = Array.from({ length: place + 1 }, (_, i) => (i < start ? 0 : mean(i - start)));
+    const weights = [...Array(start).fill(0), ...meanRow(reader.attention(at).flat())];
     return { before: weights[0], weights: weights.slice(1) };
   }
 
