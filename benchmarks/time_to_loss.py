@@ -37,6 +37,7 @@ from llm.data import Batches, split, windows
 from llm.evaluate import held_out_loss
 from llm.files import atomic_write
 from llm.model import GPTConfig, build
+from llm.runs import MODEL, TRAINING
 from llm.tokenizers import CharacterTokenizer
 from llm.train import TrainConfig, train
 
@@ -90,35 +91,21 @@ class Recipe:
         torch.manual_seed(seed)
         model, training = build(self.model), replace(self.training, seed=seed)
         length, size = self.model.context_length, training.batch_size
-        return trained(model, Batches(ids, length, size, seed), training)
-
-
-def trained(model: nn.Module, supply: Batches, training: TrainConfig) -> nn.Module:
-    train(model, supply, None, training)
-    return model
+        train(model, Batches(ids, length, size, seed), None, training)
+        return model
 
 
 def ours(vocab_size: int) -> Recipe:
+    """The defaults of `python -m llm train`, but for sizes and lengths."""
     return Recipe(
-        GPTConfig(
-            architecture="llama",
+        replace(
+            MODEL,
             vocab_size=vocab_size,
             context_length=CONTEXT,
-            d_model=WIDTH,
             n_layers=2,
-            n_heads=2,
-            qk_norm=True,
+            dropout=0.0,
         ),
-        TrainConfig(
-            steps=115,
-            batch_size=32,
-            optimizer="muon",
-            learning_rate=1e-2,
-            decay="linear",
-            warmup_steps=5,
-            dtype="auto",
-            device="cpu",
-        ),
+        replace(TRAINING, steps=115, batch_size=32, warmup_steps=5, device="cpu"),
     )
 
 

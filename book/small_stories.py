@@ -16,6 +16,7 @@ from llm.corpora import World, story
 from llm.data import DocumentBatches, documents
 from llm.model import GPT, GPTConfig, build
 from llm.oracle import surprises
+from llm.runs import end_mark
 from llm.tokenizers import END_OF_TEXT, BPETokenizer
 
 PLOTS = (
@@ -61,15 +62,11 @@ def small_ids(number: int, seed: int = LEARN) -> list[int]:
     return small_tokenizer().encode(small_story(number, seed))
 
 
-def end_mark() -> int:
-    """The id that ends a story."""
-    return small_tokenizer().special_tokens[END_OF_TEXT]
-
-
 def small_supply(n_stories: int, batch_size: int = BATCH_SIZE) -> DocumentBatches:
     """Batches of the first stories, one in each row; after the last comes the first."""
+    end = end_mark(small_tokenizer())
     return DocumentBatches(
-        lambda i: small_ids(i % n_stories), end_mark(), CONTEXT_LENGTH, batch_size
+        lambda i: small_ids(i % n_stories), end, CONTEXT_LENGTH, batch_size
     )
 
 
@@ -77,7 +74,8 @@ def small_held_out(n_stories: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
     """Stories that no supply has: x and y (n, T), and what each costs at best (n,)."""
     ids = [small_ids(i, HELD_OUT) for i in range(n_stories)]
     texts = [small_story(i, HELD_OUT) for i in range(n_stories)]
-    return documents(ids, end_mark(), CONTEXT_LENGTH), surprises(texts, SMALL)
+    rows = documents(ids, end_mark(small_tokenizer()), CONTEXT_LENGTH)
+    return rows, surprises(texts, SMALL)
 
 
 def small_model(seed: int, dropout: float = 0.0) -> GPT:

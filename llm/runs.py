@@ -64,23 +64,16 @@ TRAINING = TrainConfig(
 # steps) such a model was 0.061 nats per character above the floor, one of width 128
 # after 98 seconds 0.089. Most words are one token and every story fits whole; none
 # comes twice, so there is nothing to learn by heart, and dropout would only disturb.
-STORY_MODEL = GPTConfig(
-    architecture="llama",
+STORY_MODEL = replace(
+    MODEL,
     vocab_size=2048,
     context_length=320,
     d_model=192,
     n_layers=2,
     n_heads=4,
-    qk_norm=True,
+    dropout=0.0,
 )
-STORY_TRAINING = TrainConfig(
-    batch_size=16,
-    steps=1500,
-    optimizer="muon",
-    learning_rate=1e-2,
-    decay="linear",
-    dtype="auto",
-)
+STORY_TRAINING = replace(TRAINING, steps=1500)
 # Training takes the stories of its seed, from 0 up, so it never meets these.
 HELD_OUT_SEED = -1
 TOKENIZER_STORIES = 1000  # so many of the first train the tokenizer

@@ -40,11 +40,8 @@ from llm.tokenizers import Tokenizer
 
 FOLDER = Path(__file__).resolve().parents[1] / "data/checkpoints"
 PATH = FOLDER / "stories_samplers.json"
-N_STORIES, LONGEST, COMPARED = (
-    64,
-    300,
-    100,
-)  # tokens; stories are compared by as many
+N_STORIES = 64
+LONGEST, COMPARED = 300, 100  # tokens: of a story, and of what is compared of it
 SEEDS = (1, 2, 3)
 # What is varied, and its settings, from the most timid to the most daring.
 SETTINGS = {

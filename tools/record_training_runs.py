@@ -174,7 +174,7 @@ def shuffled_once(at: int, step: int, x: Tensor, y: Tensor) -> Rows:
 
 def faults(steps: int) -> dict[str, Run]:
     """The healthy run, and the others."""
-    of_training, _ = small_supply(PLENTY, N_HELD_OUT).batch(0), None
+    of_training = small_supply(PLENTY, N_HELD_OUT).batch(0)
     leaky, _ = small_held_out(N_HELD_OUT)
     run = partial(Run, steps=steps)
     return {

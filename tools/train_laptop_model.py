@@ -31,6 +31,7 @@ import argparse
 import json
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,34 +46,18 @@ from llm.evaluate import mean_and_error, row_losses
 from llm.export import pack, unpack
 from llm.files import atomic_write
 from llm.generate import generate, temperature
-from llm.model import GPT, GPTConfig, build
+from llm.model import GPT, build
 from llm.oracle import ParseError, parse
-from llm.runs import stories_and_floor
+from llm.runs import STORY_MODEL, STORY_TRAINING, end_mark, stories_and_floor
 from llm.tokenizers import END_OF_TEXT, BPETokenizer, Tokenizer
-from llm.train import Record, TrainConfig, train
+from llm.train import Record, train
 
 FOLDER = Path(__file__).resolve().parents[1] / "data/checkpoints"
 MODEL, LOG = "stories_laptop.safetensors", "stories_laptop.json"
-SIZES = GPTConfig(
-    architecture="llama",
-    vocab_size=1536,
-    context_length=384,
-    d_model=192,
-    n_layers=3,
-    n_heads=3,
-    qk_norm=True,
+SIZES = replace(
+    STORY_MODEL, vocab_size=1536, context_length=384, n_layers=3, n_heads=3
 )
-TRAINING = TrainConfig(
-    steps=3000,
-    batch_size=16,
-    optimizer="muon",
-    learning_rate=1e-2,
-    decay="linear",
-    warmup_steps=40,
-    evaluate_every=250,
-    dtype="auto",
-    device="cpu",
-)
+TRAINING = replace(STORY_TRAINING, steps=3000, warmup_steps=40, device="cpu")
 HELD_OUT, UNSEEN = -1, -2  # seeds that are not trained on
 TEMPERATURES, WRITTEN = (1.0, 0.7, 0.4), 500
 
@@ -106,13 +91,13 @@ def trained(steps: int) -> tuple[bytes, dict[str, Any]]:
     held_out, floor = stories_and_floor(tokenizer, HELD_OUT, 200, length)
     supply = DocumentBatches(
         lambda i: tokenizer.encode(story(0, i)),
-        tokenizer.special_tokens[END_OF_TEXT],
+        end_mark(tokenizer),
         length,
         TRAINING.batch_size,
     )
     torch.manual_seed(0)
     model, began, curve = build(SIZES), time.monotonic(), []
-    config = TrainConfig(**{**vars(TRAINING), "steps": steps})
+    config = replace(TRAINING, steps=steps)
     with tqdm(total=steps, disable=None) as bar:
 
         def note(record: Record) -> None:
