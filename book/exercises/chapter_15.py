@@ -27,6 +27,14 @@ def root_schedule() -> Iterator[tuple]:
     yield 5, 2.0, 100
 
 
+def then(
+    step: int, peak: float, warmup_steps: int, fall: Callable[[], float]
+) -> float:
+    """The right warm-up, and after it that share of the peak."""
+    rising = step < warmup_steps
+    return peak * ((step + 1) / (warmup_steps + 1) if rising else fall())
+
+
 @root_schedule.right
 def smaller_of_two(step, peak, warmup_steps):
     share = (step + 1) / (warmup_steps + 1)
@@ -35,9 +43,9 @@ def smaller_of_two(step, peak, warmup_steps):
 
 @root_schedule.right
 def by_cases(step, peak, warmup_steps):
-    if step < warmup_steps:
-        return peak * (step + 1) / (warmup_steps + 1)
-    return peak * math.sqrt((warmup_steps + 1) / (step + 1))
+    return then(
+        step, peak, warmup_steps, lambda: math.sqrt((warmup_steps + 1) / (step + 1))
+    )
 
 
 @root_schedule.right
@@ -75,9 +83,7 @@ def divided_by_w(step, peak, warmup_steps):
     "root of the share (t + 1)/(w + 1), which is 1 there, not with the root of t + 1"
 )
 def root_of_the_step(step, peak, warmup_steps):
-    if step < warmup_steps:
-        return peak * (step + 1) / (warmup_steps + 1)
-    return peak / math.sqrt(step + 1)
+    return then(step, peak, warmup_steps, lambda: (step + 1) ** -0.5)
 
 
 @root_schedule.mistake(
@@ -85,9 +91,9 @@ def root_of_the_step(step, peak, warmup_steps):
     "updates, so that the fall is slow from the start"
 )
 def counted_anew(step, peak, warmup_steps):
-    if step < warmup_steps:
-        return peak * (step + 1) / (warmup_steps + 1)
-    return peak / math.sqrt(step - warmup_steps + 1)
+    return then(
+        step, peak, warmup_steps, lambda: 1 / math.sqrt(step - warmup_steps + 1)
+    )
 
 
 @root_schedule.mistake(
@@ -95,25 +101,26 @@ def counted_anew(step, peak, warmup_steps):
     "peak"
 )
 def falls_from_below(step, peak, warmup_steps):
-    if step < warmup_steps:
-        return peak * (step + 1) / (warmup_steps + 1)
-    return peak * math.sqrt(warmup_steps / (step + 1))
+    return then(
+        step, peak, warmup_steps, lambda: math.sqrt(warmup_steps / (step + 1))
+    )
 
 
 @root_schedule.mistake(
     "after the warm-up the rate is above the peak: below w + 1 stands t + 1, not t"
 )
 def falls_from_above(step, peak, warmup_steps):
-    if step < warmup_steps:
-        return peak * (step + 1) / (warmup_steps + 1)
-    return peak * math.sqrt((warmup_steps + 1) / max(step, 1))
+    return then(
+        step,
+        peak,
+        warmup_steps,
+        lambda: math.sqrt((warmup_steps + 1) / max(step, 1)),
+    )
 
 
 @root_schedule.mistake("this falls with the step itself; the root is missing")
 def without_the_root(step, peak, warmup_steps):
-    if step < warmup_steps:
-        return peak * (step + 1) / (warmup_steps + 1)
-    return peak * (warmup_steps + 1) / (step + 1)
+    return then(step, peak, warmup_steps, lambda: (warmup_steps + 1) / (step + 1))
 
 
 @root_schedule.mistake("there is no warm-up: the rate begins at its highest")
