@@ -121,9 +121,14 @@ def _in_folders_of(pid: int) -> tuple[int, int]:
     taken = files = 0
     for name in FOLDERS:
         with suppress(OSError):  # it has just ended
-            place = f"/proc/{pid}/root{name}"
-            where = os.statvfs(place)
-            if os.stat(place).st_dev != os.stat(name).st_dev:  # bwrap's is ours
-                taken += (where.f_blocks - where.f_bfree) * where.f_frsize
-                files += where.f_files - where.f_ffree
+            folder = os.open(f"/proc/{pid}/root{name}", os.O_PATH)
+            try:
+                # By one descriptor: while a sandbox starts, the path is this
+                # machine's folder at one moment and the sandbox's own at the next.
+                where, device = os.statvfs(folder), os.stat(folder).st_dev
+                if device != os.stat(name).st_dev:  # bwrap's is ours
+                    taken += (where.f_blocks - where.f_bfree) * where.f_frsize
+                    files += where.f_files - where.f_ffree
+            finally:
+                os.close(folder)
     return taken, files

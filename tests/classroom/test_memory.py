@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -9,12 +10,12 @@ import sys
 import attacks
 import pytest
 
-from classroom.sandbox import cgroups, seccomp
+from classroom.sandbox import cgroups, monitor, seccomp
 from classroom.sandbox.bubblewrap import command
 from classroom.sandbox.cgroups import ControlGroup
 from classroom.sandbox.limits import MEGABYTE, Limits, SandboxEnded
 from classroom.sandbox.process import Sandbox
-from conftest import without_filter
+from conftest import wait_until, without_filter
 
 ROOM = 100_000
 
@@ -135,3 +136,41 @@ def test_open_files_and_sockets_are_counted(sandbox, tmp_path):
         pytest.raises(SandboxEnded, match=words),
     ):
         shown(sandbox, attacks.SOCKETS)
+
+
+def test_a_folder_that_changes_while_it_is_looked_at_is_not_mixed_up(
+    sandbox, tmp_path, monkeypatch
+):
+    """A sandbox mounts its own /tmp between two looks: the machine's files, held to
+    be the sandbox's, would be more than it may make."""
+    mounts = "read _ && mount -t tmpfs none /tmp && echo mounted && read _"
+    program = "bwrap --dev-bind / / --cap-add ALL --unshare-user sh -c"
+    child = subprocess.Popen(
+        [*program.split(), mounts],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    inside = wait_for_child(child.pid)
+    real, looks = os.statvfs, []
+
+    def statvfs(place: int | str) -> os.statvfs_result:
+        """The first look; then the mount."""
+        looks.append(found := real(place))
+        if len(looks) == 1:
+            child.stdin.write("\n")
+            child.stdin.flush()
+            assert child.stdout.readline() == "mounted\n"
+        return found
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    monkeypatch.setattr(monitor, "FOLDERS", ("/tmp",))
+    before, after = (monitor.used_by([inside]).files for _ in range(2))
+    child.communicate("\n", timeout=20)
+    assert before == 0 and after < 10
+
+
+def wait_for_child(pid: int) -> int:
+    """The first process that another has started, once it has."""
+    wait_until(lambda: len(monitor.family(pid)) > 1)
+    return monitor.family(pid)[-1]
