@@ -182,6 +182,14 @@ def test_a_page_has_a_budget(tmp_path, picture, model, heavy):
     assert all("bytes with its pictures and models" in fault for fault in found)
 
 
+def test_a_work_that_nobody_cites_is_found(tmp_path):
+    works = "".join(f'<div class="citation" id="id{i}"></div>' for i in (1, 2))
+    own = '<a href="bibliography.html#id2">a work that a work cites</a>'
+    (tmp_path / "bibliography.html").write_text(works + own)
+    found = site(tmp_path, '<a href="bibliography.html#id1">Shannon (1948)</a>')
+    assert found == ["bibliography.html: nobody cites the work #id2"]
+
+
 def test_an_empty_folder_is_no_site(tmp_path):
     assert "make book" in check_site.faults(tmp_path)[0]
 

@@ -1,5 +1,5 @@
 """Check the built site without a browser: links, anchors, pictures, what it loads,
-how many bytes a page is.
+how many bytes a page is, whether each work in the bibliography is cited.
 
 Usage: python tools/check_site.py [_build/html]
 """
@@ -37,6 +37,7 @@ class Page(HTMLParser):
         super().__init__()
         self.ids: set[str] = set()
         self.links: list[str] = []
+        self.works: list[str] = []
         self.pictures: list[tuple[str, str | None]] = []
         self.loads: list[str] = CSS_LOAD.findall(text)
         self.feed(text)
@@ -47,6 +48,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list) -> None:
         values = dict(attributes)
         self.ids |= {values[key] for key in ("id", "name") if values.get(key)}
+        if values.get("class") == "citation":
+            self.works.append(values["id"])
         if tag == "a" and values.get("href"):
             self.links.append(values["href"])
         if tag == "img":
@@ -99,6 +102,23 @@ def weight_faults(file: Path, page: Page) -> Iterator[str]:
         yield f"{n_bytes:,} bytes with its pictures and models, at most {most:,}"
 
 
+def uncited(pages: dict[Path, Page]) -> Iterator[str]:
+    """Works of the bibliography that no other page cites."""
+    (listing,) = [file for file in pages if file.name == "bibliography.html"] or [
+        None
+    ]
+    cited = {
+        unquote(urlsplit(link).fragment)
+        for file, page in pages.items()
+        if file != listing
+        for link in page.links
+        if urlsplit(link).path.endswith("bibliography.html")
+    }
+    for work in pages[listing].works if listing else []:
+        if work not in cited:
+            yield f"bibliography.html: nobody cites the work #{work}"
+
+
 def faults(root: Path) -> list[str]:
     """What is wrong with the site in the folder `root`: one line each."""
     files = [file.resolve() for file in sorted(root.rglob("*.html"))]
@@ -113,6 +133,7 @@ def faults(root: Path) -> list[str]:
             f"loads {address}" for address in page.loads if is_remote(address)
         ]
         found += [f"{file.relative_to(root.resolve())}: {line}" for line in lines]
+    found += uncited(pages)
     for file in sorted(root.rglob("*.css")):
         for address in CSS_LOAD.findall(file.read_text(encoding="utf-8")):
             found.append(f"{file.relative_to(root)}: loads {address}")
