@@ -1,7 +1,8 @@
 # make book       the site:   _build/html/index.html
 # make test       ruff, the unit tests, the tests of the house, every notebook
 # make lab        JupyterLab on the workbook, your own copy of the chapters
-# make pdf        the printed book: _build/llm-from-scratch.pdf (needs TeX)
+# make pdf        the printed book: _build/llm-from-scratch.pdf (needs TeX); a site
+#                 that is made after it has a button that opens it
 # make grade      grade what was collected: make grade ASSIGNMENT=ps3 JOBS=2
 # make bench      our speed beside that of others; TEXT=file.txt on your own text
 # make browser    the site and JupyterLab in a real browser (needs Chromium)

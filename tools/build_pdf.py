@@ -65,7 +65,9 @@ def main() -> int:
         print("\n".join(found))
         return 1
     shutil.copyfile(LATEX / "llm-from-scratch.pdf", PDF)
-    print(PDF.relative_to(ROOT))
+    print(
+        f"{PDF.relative_to(ROOT)}; `make book` puts it behind a button of the site"
+    )
     return 0
 
 
