@@ -266,6 +266,7 @@ def said_plainly(shown):
     return output("\nx", **{"text/plain": shown})
 
 
+OF_MASKS = '<div class="llm-figure" data-module="masks"></div><script>{ '
 LONG = "x = (\n" + "    1 +\n" * 20 + "    1\n)"
 MUTANTS = {
     "title_and_promise": [
@@ -350,6 +351,12 @@ MUTANTS = {
         (tag("\nx", "nbval-ignore-output"), "the next code cell"),
         (lambda cells: cells.insert(at(cells, "assert timed"), code("y = 1")),
          "the next code cell"),
+    ],
+    "figures_of_today": [
+        (
+            output("\nx", **{"text/html": f"{OF_MASKS}old(); }}</script>"}),
+            "is not what masks.js makes now",
+        ),
     ],
     "readable_outputs": [
         (said_plainly("tensor(7.67, grad_fn=<DivBackward0>)"), "shows grad_fn"),

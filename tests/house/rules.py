@@ -40,6 +40,8 @@ Figures: a code cell that shows one has `mystnb: {figure: {caption: …}, image:
 `text/plain`, and its caption in the metadata or as <figcaption>; a figure file is a
 {figure} directive with `:alt:` and a caption. Alt text has 40 characters or more.
 
+An interactive figure carries the script that its module makes today.
+
 Results: a table with names (`viz.table`), not a bare tuple; no `grad_fn`, no number of
 more than seven digits, no line that runs out of the page. Code that draws is tagged
 `hide-input`; a cell of assertions outside of Check is tagged `checked` and begins with
@@ -65,7 +67,9 @@ from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from pathlib import Path
 
+from book.viz.page import JS, SHARED_JS
 from book.workbook.needs import Needs
+from llm.page import bundled
 from tests.house.notebooks import (
     Cell,
     Notebook,
@@ -126,6 +130,7 @@ _ABSOLUTE = re.compile(
 )
 # Bytes spelled in letters: those of a picture, or of a model that a page carries.
 _BYTES = re.compile(r"(?<=base64,)[A-Za-z0-9+/=\s]+|[A-Za-z0-9+/=]{200,}")
+_MODULE = re.compile(r'<div class="llm-figure" data-module="(\w+)"')
 _REMOTE = re.compile(
     r"!\[[^\]]*\]\(\s*<?(?:https?:)?//[^)\s]*"
     r"|\{(?:figure|image)\}\s+https?://\S+"
@@ -595,6 +600,24 @@ def _unreadable(output: dict, shown: str) -> Iterator[str]:
 
 
 @per_cell
+def figures_of_today(cell: Cell) -> list[str]:
+    """The script that a stored figure carries is the one its module makes now."""
+    shown = [text(o.get("data", {}).get("text/html", "")) for o in cell.outputs]
+    return [
+        f"the script of its figure {name} is not what {name}.js makes now: run "
+        "tools/run_notebooks.py on the chapter"
+        for html in shown
+        for name in _MODULE.findall(html)
+        if f"</div><script>{_script(name)}</script>" not in html
+    ]
+
+
+@cache
+def _script(name: str) -> str:
+    return bundled(JS / f"{name}.js", (JS, SHARED_JS))
+
+
+@per_cell
 def figure_code(cell: Cell) -> list[str]:
     """Code that draws is folded, and alt texts with it."""
     if "hide-input" in cell.tags:
@@ -871,6 +894,7 @@ RULES: list[Rule] = [
     errors,
     margins,
     readable_outputs,
+    figures_of_today,
     figure_code,
     housekeeping,
     runs_again,
