@@ -4,7 +4,7 @@ import { BARS, bars, fill, likeliest } from "./bars.js";
 import { button, element, number, onInput, row, select, slider } from "./elements.js";
 import { modelOf } from "./models.js";
 import { meanRow } from "./numbers.js";
-import { compose, dice, distribution, draw, greedy, ranked, temperature, topK, topP } from "./sampling.js";
+import { compose, dice, distribution, draw, greedy, minP, ranked, temperature, topK, topP, typical } from "./sampling.js";
 import { Text } from "./text.js";
 import { Tokenizer } from "./tokenizer.js";
 import { TOKENS, TokenRow } from "./tokens.js";
@@ -31,8 +31,11 @@ function render({ model: state, el }) {
   const field = element("label", "Beginning", "wide");
   field.append(beginning);
   const warmth = slider("Temperature", { min: 0, max: 2, step: 0.1, value: state.get("temperature"), shown: (t) => (t ? t.toFixed(1) : "0, the likeliest") });
-  const nucleus = slider("Top-p", { min: 0.05, max: 1, step: 0.05, value: 1, shown: (p) => p.toFixed(2) });
   const few = number("Top-k", { min: 1, max: model.vocabSize, value: model.vocabSize });
+  const shown = (p) => p.toFixed(2);
+  const nucleus = slider("Top-p", { min: 0.05, max: 1, step: 0.05, value: 1, shown });
+  const least = slider("Min-p", { min: 0, max: 1, step: 0.01, value: 0, shown });
+  const usual = slider("Typical", { min: 0.05, max: 1, step: 0.05, value: 1, shown });
   const many = number("Tokens", { min: 1, max: 100000, value: state.get("tokens") });
   const seed = number("Seed", { min: 0, max: 2 ** 31, value: 1 });
   const go = button("Write", () => (writing ? stop() : start())), back = button("Back to the beginning", () => reset());
@@ -48,7 +51,7 @@ function render({ model: state, el }) {
   attention.append(attentionName, row(layer.box, head.box), attentionBars);
   const both = element("div", undefined, "both");
   both.append(next, ...(layers ? [attention] : []));
-  el.replaceChildren(element("style", CSS), field, row(warmth.box, nucleus.box, few.box, many.box, seed.box), row(go, back), says, tokens.node, speed, both);
+  el.replaceChildren(element("style", CSS), field, row(warmth.box, few.box, nucleus.box, least.box, usual.box), row(many.box, seed.box), row(go, back), says, tokens.node, speed, both);
 
   // --- The text ---
 
@@ -114,10 +117,20 @@ function render({ model: state, el }) {
 
   // --- Writing ---
 
+  // A sampler that would leave every token is left out: each takes its time at every token.
   function sampler() {
     if (!+warmth.value) return greedy;
-    const k = Math.max(1, Math.floor(+few.value) || model.vocabSize);
-    return compose(temperature(+warmth.value), ...(k < model.vocabSize ? [topK(k)] : []), ...(+nucleus.value < 1 ? [topP(+nucleus.value)] : []));
+    const chosen = [temperature(+warmth.value)], k = Math.max(1, Math.floor(+few.value) || model.vocabSize);
+    if (k < model.vocabSize) chosen.push(topK(k));
+    if (+nucleus.value < 1) chosen.push(topP(+nucleus.value));
+    if (+least.value > 0) chosen.push(minP(+least.value));
+    if (+usual.value < 1) chosen.push(typical(+usual.value));
+    return compose(...chosen);
+  }
+
+  // At temperature 0 one token is left, and no other sampler can change that.
+  function free() {
+    for (const control of [few, nucleus, least, usual]) control.disabled = !+warmth.value;
   }
 
   function write(sample) {
@@ -152,6 +165,8 @@ function render({ model: state, el }) {
 
   beginning.addEventListener("input", reset);
   onInput([layer, head], () => look(tokens.picked));
+  warmth.addEventListener("input", free);
+  free();
   reset();
 }
 export default { render };

@@ -14,6 +14,7 @@ from llm.cli import main
 from llm.export import as_page
 from llm.generate import first_ids
 from llm.model import GPTConfig, build
+from llm.sampling import compose, min_p, temperature, top_k, top_p, typical
 from llm.tokenizers import END_OF_TEXT, BPETokenizer, CharacterTokenizer
 
 visit = test_site.visit
@@ -131,6 +132,47 @@ def test_the_likeliest_are_those_of_greedy_writing(tmp_path, visit):
     assert names == [named(tokenizer, id) for id in ids]
 
 
+SETTINGS = {
+    "Top-k": ("7", top_k(7)),
+    "Top-p": ("0.1", top_p(0.1)),
+    "Min-p": ("0.7", min_p(0.7)),
+    "Typical": ("0.1", typical(0.1)),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_sampler_leaves_the_tokens_that_ours_leaves(tmp_path, visit, name):
+    path, model, tokenizer = page_with(tmp_path, beginning="The cat")
+    page, faults = visit(path)
+    setting, sampler = SETTINGS[name]
+    page.get_by_label("Temperature").fill("0.3")
+    page.get_by_label(name).fill(setting)
+    page.get_by_label("Tokens", exact=True).fill("30")
+    write(page)
+    written, _ = row(page)
+    ids, sample = (
+        first_ids(tokenizer, "The cat"),
+        compose(temperature(0.3), sampler),
+    )
+    names = {named(tokenizer, id): id for id in range(tokenizer.vocab_size)}
+    for drawn in written[len(ids) :]:
+        with torch.no_grad():
+            left = sample(model(torch.tensor([ids]))[0, -1]) > -torch.inf
+        assert left[names[drawn]]
+        assert left.sum() < tokenizer.vocab_size / 4
+        ids.append(names[drawn])
+    assert len(ids) > 10 and faults == []
+
+
+def test_at_temperature_0_there_is_nothing_to_choose(tmp_path, visit):
+    path, *_ = page_with(tmp_path, beginning="The cat")
+    page, _ = visit(path)
+    cuts = [page.get_by_label(name) for name in SETTINGS]
+    assert all(cut.is_enabled() for cut in cuts)
+    page.get_by_label("Temperature").fill("0")
+    assert all(cut.is_disabled() for cut in cuts)
+
+
 def test_any_token_can_be_looked_into_by_the_keyboard_alone(tmp_path, visit):
     path, *_ = page_with(tmp_path, beginning="The cat sees the ball.")
     page, _ = visit(path)
@@ -206,7 +248,8 @@ def test_every_control_does_something(tmp_path, visit):
     written = []
     for name, value in (
         (None, None), ("Temperature", "1.9"), ("Top-p", "0.1"), ("Top-p", "1"),
-        ("Top-k", "5"), ("Seed", "9"), ("Tokens", "3"),
+        ("Top-k", "5"), ("Min-p", "1"), ("Min-p", "0"), ("Typical", "0.1"),
+        ("Typical", "1"), ("Seed", "9"), ("Tokens", "3"),
     ):  # fmt: skip
         if name:
             page.get_by_label(name, exact=name == "Tokens").fill(value)
