@@ -1,9 +1,88 @@
-"""Finding things: the printed book behind its button."""
+"""Finding things: what is searched, and the printed book behind its button."""
 
+import doctest
 from types import SimpleNamespace
 
 import book_pdf
+import book_search
+import book_texts
 import pytest
+from book_cells import fold
+from docutils import nodes
+from docutils.utils import new_document
+from sphinx import addnodes
+from sphinx_exercise.nodes import solution_node
+
+
+@pytest.mark.parametrize("module", [book_search, book_texts])
+def test_examples_in_docstrings_are_true(module):
+    tried = doctest.testmod(module)
+    assert tried.attempted > 0 == tried.failed
+
+
+# ------------------------------------------------------------------------ the search
+def section(name, *children):
+    title = nodes.title("", name)
+    return nodes.section("", title, *children, ids=[name.lower()])
+
+
+def paragraph(text):
+    return nodes.paragraph("", text)
+
+
+def page(*sections):
+    document = new_document("page")
+    document += sections
+    return document
+
+
+def test_a_section_has_its_own_prose_and_code_and_nobody_elses():
+    cell = nodes.container("", nodes.literal_block("", "a = 1\n\nb = 2"))
+    shown = nodes.container("", paragraph("1.5"), nb_element="cell_code_output")
+    formula = paragraph("A loss of ")
+    formula += nodes.math("", r"-\ln p")
+    inner = section("Inner", paragraph("below"), cell, shown)
+    made = page(section("Outer", formula, paragraph("is\nhigh."), inner))
+    numbers = {"": (8,), "#inner": (8, 1)}
+    assert list(book_search.sections(made, numbers)) == [
+        ("", "8", "Outer", "A loss of −ln p is high.", ""),
+        ("inner", "8.1", "Inner", "below", "a = 1 b = 2"),
+    ]
+
+
+def test_answers_and_folded_code_are_not_searched():
+    answer = solution_node("", paragraph("42"))
+    folded = fold("", nodes.literal_block("", "plt.plot()"))
+    formula = nodes.math_block("", "x^2")
+    made = page(section("A", answer, folded, formula, addnodes.index(entries=[])))
+    assert list(book_search.sections(made, {})) == [("", "", "A", "", "")]
+
+
+def test_each_term_of_the_glossary_is_found_by_itself():
+    items = [
+        nodes.definition_list_item(
+            "",
+            nodes.term("", name, ids=[f"term-{name}"]),
+            nodes.definition("", paragraph(f"What {name} is.")),
+        )
+        for name in ("floor", "mask")
+    ]
+    glossary = addnodes.glossary("", nodes.definition_list("", *items))
+    top, *terms = book_search.sections(page(section("Glossary", glossary)), {})
+    assert top == ("", "", "Glossary", "", "")
+    assert terms == [
+        ("term-floor", "", "floor", "What floor is.", ""),
+        ("term-mask", "", "mask", "What mask is.", ""),
+    ]
+
+
+def test_pages_are_searched_in_the_order_of_the_book():
+    includes = {"index": ["a", "b"], "a": ["c"]}
+    app = SimpleNamespace(env=SimpleNamespace(toctree_includes=includes))
+    order = sorted(
+        ["z", "b", "c", "index", "a"], key=book_search.reading_order(app)
+    )
+    assert order == ["index", "a", "b", "c", "z"]
 
 
 # ------------------------------------------------------------------ the printed book

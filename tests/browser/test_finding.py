@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import test_site
+from figures import barriers
 
 visit = test_site.visit
 CHAPTER = "chapters/08_attention_from_first_principles.html"
@@ -93,3 +96,132 @@ def test_a_link_to_a_figure_marks_its_section(site, visit, width):
     section = figure.evaluate("f => '#' + f.closest('section').id")
     page.evaluate("id => { location.hash = id }", figure.get_attribute("id"))
     assert marked(page) == section
+
+
+# ------------------------------------------------------------------------------ search
+RESULTS = ".llm-search-results > li"
+
+
+def ask(page, question):
+    page.fill(".llm-search input", question)
+    page.wait_for_timeout(400)
+    return page.query_selector_all(RESULTS)
+
+
+def heading(result):
+    return result.query_selector("h2").inner_text()
+
+
+@pytest.fixture
+def search(site, visit):
+    page, faults = visit(site / "search.html")
+    yield page
+    assert faults == []
+
+
+def test_a_search_from_any_page_shows_section_and_excerpt_with_the_words(
+    site, visit
+):
+    page, faults = visit(site / CHAPTER)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("softmax temperature averaging")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(RESULTS)
+    first = page.query_selector(RESULTS)
+    assert re.fullmatch(r"8\.\d+ Temperature decides .*", heading(first))
+    place = first.query_selector(".llm-search-place").inner_text()
+    assert place == "Chapter 8 · Attention from first principles"
+    excerpt = first.query_selector(".llm-search-excerpt")
+    marks = [m.inner_text().lower() for m in excerpt.query_selector_all("mark")]
+    assert {"softmax", "temperature"} <= set(marks)
+    first.query_selector("a").click()
+    page.wait_for_load_state()
+    assert page.url.endswith(
+        f"{CHAPTER}#temperature-decides-between-averaging-and-looking-up"
+    )
+    assert faults == []
+
+
+def test_every_result_of_a_common_word_leads_to_its_section(search, site):
+    ask(search, "token")
+    while (more := search.query_selector(".llm-search-more")).is_visible():
+        before = len(search.query_selector_all(RESULTS))
+        more.click()
+        assert search.evaluate("document.activeElement.closest('li') !== null")
+        assert len(search.query_selector_all(RESULTS)) > before
+    n_sections = int(search.inner_text(".llm-search-status").split()[0])
+    results = search.query_selector_all(RESULTS)
+    assert len(results) == n_sections > 100
+    texts = {}
+    for result in results:
+        name, _, anchor = (
+            result.query_selector("a").get_attribute("href").partition("#")
+        )
+        page = texts.setdefault(name, (site / name).read_text(encoding="utf-8"))
+        assert not anchor or f'id="{anchor}"' in page
+        assert result.query_selector("mark")
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("causal mask", "causal mask"),
+        ("optimiser", "optimizer"),
+        ("queries", "query"),
+        ("kv-cache", "KV cache"),
+        ("warm up", "warm-up"),
+        ("warmup_cosine", r"15\.\d+ Large steps .*"),
+        ("CAUSAL_MASK", r"9\.\d+ .*"),
+        ('"averaging forgets"', r"8\.\d+ Averaging forgets who costs what"),
+    ],
+)
+def test_a_word_is_found_in_its_other_forms(search, question, first):
+    assert re.fullmatch(first, heading(ask(search, question)[0]))
+
+
+def test_all_words_count_and_what_is_nowhere_is_said(search):
+    both = len(ask(search, "floor entropy"))
+    assert 0 < both < len(ask(search, "floor"))
+    status = search.query_selector("[role=status]")
+    assert re.fullmatch(r"\d+ sections on \d+ pages", status.inner_text())
+    assert ask(search, "floor zyzzyva") == []
+    assert status.inner_text().startswith("No section holds floor zyzzyva.")
+    assert ask(search, "[a-z]+( \\") is not None  # no pattern, and no error
+    assert ask(search, "") == [] and status.inner_text() == ""
+
+
+def test_a_search_is_done_by_keyboard_and_has_an_address(search):
+    assert search.evaluate("document.activeElement.name") == "q"
+    search.keyboard.type("dropout")
+    search.wait_for_selector(RESULTS)
+    search.wait_for_timeout(300)
+    assert search.url.endswith("?q=dropout")
+    for key, place in [("Down", 0), ("Down", 1), ("Up", 0)]:
+        search.keyboard.press(f"Arrow{key}")
+        links = "[...document.querySelectorAll('.llm-search h2 a')]"
+        at = f"{links}.indexOf(document.activeElement)"
+        assert search.evaluate(at) == place
+    search.keyboard.press("ArrowUp")
+    assert search.evaluate("document.activeElement.name") == "q"
+    search.reload()
+    assert search.query_selector(RESULTS) and search.title().startswith(
+        "dropout – "
+    )
+
+
+@pytest.mark.parametrize(("theme", "width"), test_site.VIEWS)
+def test_results_fit_and_can_be_read(site, visit, theme, width):
+    page, faults = visit(site / "search.html", theme, width)
+    ask(page, "attention weights")
+    faults += barriers(page)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert faults == []
+
+
+def test_no_page_but_the_search_page_loads_what_is_searched(site):
+    loading = [
+        path.name
+        for path in test_site.pages(site)
+        if re.search(r"booktext|searchindex|searchtools", path.read_text("utf-8"))
+    ]
+    assert loading == ["search.html"]
