@@ -57,7 +57,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "page": None,
     "style": None,
     "oracle": None,
-    "ngram": {"BigramTable": 1, "WindowModel": 7},
+    "ngram": {"BigramTable": 1, "WindowModel": 7, "*": 2},
     "tokenizers": None,
     "tokenizers.base": None,
     "tokenizers.lookup": None,
