@@ -42,6 +42,9 @@ def site_settings(book: dict[str, str]) -> dict:
     return {
         "html_baseurl": book["site"],
         "ogp_site_url": book["site"],
+        "ogp_image": "_static/share.png",
+        "ogp_image_alt": "A causal mask, and what the book promises",
+        "ogp_social_cards": {"enable": False},  # one picture for all pages
         "sitemap_url_scheme": "{link}",
         "notfound_urls_prefix": urlsplit(book["site"]).path,
     }
