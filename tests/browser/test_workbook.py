@@ -20,7 +20,32 @@ from tests.house.plain import left_over
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "for-this-test-only"
+MOST = 3  # chapters in one run of these tests, or WORKBOOKS=all
+
+
+def in_turn(chapters: list[Path], run: int, most: int = MOST) -> list[Path]:
+    """The chapters of one run: the next ones after those of the run before.
+
+    >>> in_turn(["a", "b", "c", "d"], run=1)
+    ['a', 'b', 'd']
+    """
+    first = run * most
+    chosen = {(first + k) % len(chapters) for k in range(most)}
+    return [chapter for i, chapter in enumerate(chapters) if i in chosen]
+
+
+def this_run() -> int:
+    """A number that grows from run to run: that of CI, or how many commits there are."""
+    if number := os.environ.get("GITHUB_RUN_NUMBER"):
+        return int(number)
+    asked = ["git", "rev-list", "--count", "HEAD"]
+    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+    return int(said.stdout.strip() or 0)
+
+
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))
+if os.environ.get("WORKBOOKS") != "all":
+    CHAPTERS = in_turn(CHAPTERS, this_run())
 # All cells of the page, not only those in sight; and no news from the network.
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
@@ -188,6 +213,14 @@ def chapter(request, pages):
     page, errors = pages[request.param]
     page.wait_for_function("window.ran", timeout=900_000)
     return request.param, page, [*page.evaluate("window.faults"), *errors]
+
+
+@pytest.mark.parametrize("n", [3, 4, 12, 18])
+def test_every_workbook_has_its_turn(n):
+    chapters = [Path(f"{i}") for i in range(n)]
+    runs = [in_turn(chapters, run) for run in range(-(-n // MOST))]
+    assert {chapter for run in runs for chapter in run} == {*chapters}
+    assert {len(run) for run in runs} == {MOST}
 
 
 def test_every_cell_runs_and_runs_again_without_a_warning(chapter):
