@@ -104,9 +104,11 @@ class Numbers:
         return (tensor_of(found),)
 
     def same(self, a: Tensor, b: Tensor) -> bool:
-        return a.shape == b.shape and torch.allclose(
-            a.double(), b.double(), equal_nan=True, **NEAR
-        )
+        return a.shape == b.shape and bool(self._near(a, b).all())
+
+    def _near(self, a: Tensor, b: Tensor) -> Tensor:
+        """Where two tensors of one shape have the same number."""
+        return torch.isclose(a.double(), b.double(), equal_nan=True, **NEAR)
 
     def is_finite(self, part: Tensor) -> bool:
         return bool(part.isfinite().all())
@@ -117,13 +119,19 @@ class Numbers:
         ours, theirs = found[0], expected[0]
         if ours.shape != theirs.shape:
             return _about_shape(name, ours, theirs)
-        near = torch.isclose(ours.double(), theirs.double(), equal_nan=True, **NEAR)
-        at = tuple((~near).nonzero()[0].tolist())
+        at = tuple((~self._near(ours, theirs)).nonzero()[0].tolist())
         a, b = distinct(float(ours[at]), float(theirs[at]))
         where = f"at position {', '.join(map(str, at))} " if at else ""
         kind = _coarse(ours) if theirs.is_floating_point() else ""
         coarse = f"; {name} returns {kind} ({ours.dtype})" if kind else ""
         return f"{where}{self.what} is {a}, expected {b}{coarse}"
+
+
+class Exactly(Numbers):
+    """Numbers to the last bit; of an answer in float32, to the last it has."""
+
+    def _near(self, a: Tensor, b: Tensor) -> Tensor:
+        return a == b.to(a.dtype)
 
 
 class Weights(Numbers):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from book.exercises.answers import Values
+from book.exercises.answers import Exactly, Values
 from book.exercises.exercise import exercise
+from book.exercises.verdict import Verdict
 
 # --- ★ A schedule with a root ------------------------------------------------------
 
@@ -107,6 +108,25 @@ def falls_from_below(step, peak, warmup_steps):
 
 
 @root_schedule.mistake(
+    "after the warm-up w stands over t: count both from 1, w + 1 over t + 1, so that the "
+    "fall begins at the peak"
+)
+def falls_with_w_over_t(step, peak, warmup_steps):
+    return then(
+        step, peak, warmup_steps, lambda: math.sqrt(warmup_steps / max(step, 1))
+    )
+
+
+@root_schedule.mistake(
+    "this is the formula of the paper, which has no peak: its highest rate is one over "
+    "the root of w. Here the highest is the peak"
+)
+def formula_of_the_paper(step, peak, warmup_steps):
+    t, w = step + 1, max(warmup_steps, 1)
+    return peak * min(t**-0.5, t * w**-1.5)
+
+
+@root_schedule.mistake(
     "after the warm-up the rate is above the peak: below w + 1 stands t + 1, not t"
 )
 def falls_from_above(step, peak, warmup_steps):
@@ -177,6 +197,7 @@ def shares() -> Iterator[tuple]:
         ((4, 7), 1, torch.float64),
         ((3, 6), 8, torch.float32),
         ((7, 3), 3, torch.float32),
+        ((9, 4), 4, torch.float64),
     ):
         yield (*_unequal_rows(n, length, dtype), size)
     losses, targets = _unequal_rows(4, 5, torch.float32)
@@ -351,6 +372,47 @@ def size_as_number(losses, targets, size):
 
 
 @shares.mistake(
+    "micro-batches of about equal size were cut; each has `size` rows, and only the last "
+    "may have fewer (`chunk` takes the number of parts, `split` their size)"
+)
+def equal_chunks(losses, targets, size):
+    number = -(-len(losses) // size)
+    return one_number_below(losses, targets, -(-len(losses) // number))
+
+
+@shares.mistake(
+    "the sums are divided by the number of rows; divide by the number of targets in the "
+    "whole batch"
+)
+def divided_by_rows(losses, targets, size):
+    n = len(losses)
+    return [(x * c).sum() / n for x, c in _parts(losses, targets, size)]
+
+
+@shares.mistake(
+    "the sums are divided by the number of micro-batches; divide by the number of "
+    "targets in the whole batch"
+)
+def divided_by_parts(losses, targets, size):
+    parts = _parts(losses, targets, size)
+    return [(x * c).sum() / len(parts) for x, c in parts]
+
+
+@shares.mistake(
+    "the rows were laid end to end before the cut: `size` counts rows, not tokens"
+)
+def tokens_cut(losses, targets, size):
+    return one_number_below(losses.flatten(), targets.flatten(), size)
+
+
+@shares.mistake(
+    "one number for each row; add up the rows of a micro-batch, `size` of them"
+)
+def row_by_row(losses, targets, size):
+    return one_number_below(losses, targets, 1)
+
+
+@shares.mistake(
     "cut along the positions: a micro-batch has whole rows, `size` of them"
 )
 def columns_cut(losses, targets, size):
@@ -380,6 +442,7 @@ def stop_early() -> Iterator[tuple]:
     yield [1.0, 2.0, 0.5, 0.4], 1
     yield [2.0, 1.0, 1.0, 1.0, 0.9], 3
     yield [2.0, 1.0, 1.0, 3.0], 5
+    yield [2.0, 1.0, 1.5, 1.0, 1.5, 1.5, 1.5, 0.5], 3
     yield [1.0], 2
     yield [1.0, 1.2, 1.1, 0.9, 1.3, 1.4, 1.5], 3
 
@@ -406,6 +469,15 @@ def with_a_counter(losses, patience):
             if since >= patience:
                 return best, i
     return best, len(losses) - 1
+
+
+@stop_early.right
+def nothing_lower_since(losses, patience):
+    """The last `patience` losses are compared with the one before them."""
+    for i in range(patience, len(losses)):
+        if min(losses[i - patience + 1 : i + 1]) >= losses[i - patience]:
+            return i - patience, i
+    return losses.index(min(losses)), len(losses) - 1
 
 
 @stop_early.right
@@ -496,6 +568,84 @@ def equal_is_progress(losses, patience):
 
 
 @stop_early.mistake(
+    "a loss equal to the best is not counted: it has not been lower, so it counts like "
+    "one that is higher"
+)
+def equal_not_counted(losses, patience):
+    best = since = 0
+    for i, loss in enumerate(losses):
+        since += loss > losses[best]
+        if loss < losses[best]:
+            best, since = i, 0
+        if since == patience:
+            break
+    return best, i
+
+
+@stop_early.mistake(
+    "a loss equal to the best sets the count back; only one that is lower does"
+)
+def equal_sets_back(losses, patience):
+    best = since = 0
+    for i, loss in enumerate(losses):
+        since = since + 1 if loss > losses[best] else 0
+        if loss < losses[best]:
+            best = i
+        if since == patience:
+            break
+    return best, i
+
+
+@stop_early.mistake(
+    "the first loss is counted as one without progress: it is the best so far, and the "
+    "count begins after it"
+)
+def first_is_counted(losses, patience):
+    best = since = 0
+    for i, loss in enumerate(losses):
+        since += 1
+        if loss < losses[best]:
+            best, since = i, 0
+        if since == patience:
+            break
+    return best, i
+
+
+@stop_early.mistake(
+    "where it never comes to a stop, nothing is returned: the loop ends, and the two "
+    "numbers have to be returned after it, too"
+)
+def nothing_at_the_end(losses, patience):
+    best, last = distance_from_the_best(losses, patience)
+    return (best, last) if last - best == patience else None
+
+
+@stop_early.mistake(
+    "where it never comes to a stop, the second number is how many losses there are; "
+    "the index of the last is one less"
+)
+def number_at_the_end(losses, patience):
+    best, last = distance_from_the_best(losses, patience)
+    return best, last if last - best == patience else len(losses)
+
+
+@stop_early.mistake(
+    "where it never comes to a stop, the best need not lie `patience` before the last"
+)
+def last_less_patience(losses, patience):
+    last = distance_from_the_best(losses, patience)[1]
+    return last - patience, last
+
+
+@stop_early.mistake(
+    "the second number is how far the last is from the best; its index is asked for"
+)
+def distance_for_index(losses, patience):
+    best, last = distance_from_the_best(losses, patience)
+    return best, last - best
+
+
+@stop_early.mistake(
     "the last one looked at is not the best: it is the one at which patience ran out"
 )
 def last_as_best(losses, patience):
@@ -551,8 +701,11 @@ N_MORE = 3  # updates that are made after the interruption
 class SmallRun:
     """A run of training small enough for an exercise, with all that a run knows.
 
-    most: after so many updates the machine is switched off.
+    most: after so many updates the machine is switched off. How many are left belongs
+    to the machine, so it is not among the `vars` of the run.
     """
+
+    __slots__ = ("__dict__", "_left", "_seed")
 
     def __init__(self, seed: int, most: int) -> None:
         start = torch.Generator().manual_seed(seed)
@@ -579,7 +732,7 @@ class SmallRun:
         self.step += 1
 
 
-@exercise("as if nothing had happened, to the last bit")
+@exercise("as if nothing had happened, to the last bit", Exactly())
 def take_over() -> Iterator[tuple]:
     """`take_over(begin, n)`: the weights after n updates of one run, 3 of another."""
     yield partial(SmallRun, 3, 6), 6
@@ -622,6 +775,19 @@ def same_generator(begin, n):
     saved = {name: getattr(run, name) for name in ALL}
     run = begin()
     vars(run).update(saved)
+    for _ in range(N_MORE):
+        run.update()
+    return run.weights
+
+
+@take_over.right
+def all_there_is(begin, n):
+    """Whatever the run has, without a look at what it is."""
+    run = begin()
+    for _ in range(n):
+        run.update()
+    old, run = run, begin()
+    vars(run).update(vars(old))
     for _ in range(N_MORE):
         run.update()
     return run.weights
@@ -696,20 +862,61 @@ def four_more(begin, n):
     return _taken_over(begin, n, ALL, more=4)
 
 
+@take_over.symptom
+def nearly(found, begin, n):
+    """Near is not enough: a mistake in what was saved can be as small as rounding."""
+    right = everything(begin, n)
+    if found.shape == right.shape and torch.allclose(found.double(), right):
+        return (
+            "nearly, and not to the last bit: somewhere numbers were rounded, or "
+            "saved with fewer digits than they have"
+        )
+    return None
+
+
+@nearly.mistake
+def saved_in_float32(begin, n):
+    run = begin()
+    for _ in range(n):
+        run.update()
+    old, run = run, begin()
+    vars(run).update(vars(old))
+    run.weights, run.velocity = old.weights.float().double(), old.velocity.float()
+    for _ in range(N_MORE):
+        run.update()
+    return run.weights
+
+
+@nearly.mistake
+def rounded(begin, n):
+    return everything(begin, n).round(decimals=6)
+
+
+def _with_step(begin, n, step):
+    run = begin()
+    for _ in range(n):
+        run.update()
+    old, run = run, begin()
+    vars(run).update(vars(old))
+    run.step = step
+    for _ in range(N_MORE):
+        run.update()
+    return run.weights
+
+
 @take_over.mistake(
     "the step is one too high: `step` counts the updates made, and none was made in "
     "between"
 )
 def step_too_high(begin, n):
-    run = begin()
-    for _ in range(n):
-        run.update()
-    old, run = run, begin()
-    vars(run).update({name: getattr(old, name) for name in ALL})
-    run.step += 1
-    for _ in range(N_MORE):
-        run.update()
-    return run.weights
+    return _with_step(begin, n, n + 1)
+
+
+@take_over.mistake(
+    "the step is one too low: `step` counts the updates made, so after n of them it is n"
+)
+def step_too_low(begin, n):
+    return _with_step(begin, n, n - 1)
 
 
 @take_over.mistake(
@@ -734,3 +941,40 @@ def uninterrupted(begin, n):
     for _ in range(n + N_MORE):
         run.update()
     return run.weights
+
+
+# --- ★★ A cheap repair -------------------------------------------------------------
+
+N_REPAIRED = 20  # updates after the parameters were loaded
+
+
+def repaired(
+    function: Callable[[int], list[float] | None], lost: Sequence[float]
+) -> Verdict:
+    """Whether a warm-up of the reader's avoids the jump of the loss.
+
+    function: `repaired(n)`, n + 1 held-out losses. lost: those of a run that goes on
+    with a new optimizer and no warm-up.
+    """
+    losses = function(N_REPAIRED)
+    if losses is None:
+        return Verdict(False, "not yet: repaired returns nothing; write its body")
+    if len(losses) != N_REPAIRED + 1:
+        said = (
+            f"one loss before, and one after each update: {N_REPAIRED + 1} numbers"
+        )
+        return Verdict(False, f"{said}, and not {len(losses)}")
+    start, after = losses[0], losses[1:]
+    if abs(start - lost[0]) > 1e-4:
+        said = "begin with the parameters that were saved, and measure before you update"
+        return Verdict(False, said)
+    if abs(after[0] - start) < 1e-6:
+        said = (
+            "the first update changes nothing: its rate is a tenth of the due one"
+        )
+        return Verdict(False, f"{said}, not 0")
+    if max(after) - start > (max(lost[1 : N_REPAIRED + 1]) - start) / 2:
+        return Verdict(False, "the loss still jumps: are the first rates smaller?")
+    return Verdict(
+        True, "the jump is gone; is the run the one that was interrupted?"
+    )

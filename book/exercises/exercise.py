@@ -266,10 +266,12 @@ class Exercise:
             hint = mistake.source
             raise Wrong(hint if isinstance(hint, str) else hint(*inputs), hint)
         _keep_the_rules(answers)
+        name = function_name(function)
+        if answer.empty:
+            raise Wrong(f"{name} returns nothing{self._where(inputs)}")
         for symptom in self.symptoms if not answer.error else ():
             if text := symptom.see(*answer.parts, *inputs):
                 raise Wrong(text, symptom)
-        name = function_name(function)
         if answer.error:
             raise Wrong(f"{name} {answer.error}{self._where(inputs)}")
         text = self.kind.difference(name, answer.parts, right.parts)
@@ -380,7 +382,7 @@ def _differ(a: Any, b: Any) -> bool:
 
 
 def _not_yet(function: Function, answers: Iterable[Outcome]) -> None:
-    if any(answer.empty for answer in answers):
+    if all(answer.empty for answer in answers):
         raise Wrong(
             f"not yet: {function_name(function)} returns nothing; write its body, then "
             f"run again"

@@ -4,6 +4,7 @@ import torch
 
 from book.exercises import exercise
 from book.exercises.answers import (
+    Exactly,
     Mask,
     Numbers,
     Pairs,
@@ -224,4 +225,38 @@ def test_a_verdict_of_several_lines_keeps_them():
     assert repr(Verdict(True, "one\ntwo")).splitlines() == ["✓ one", "two"]
     assert (
         "one<br>two" in Verdict(True, "one\ntwo")._repr_mimebundle_()["text/html"]
+    )
+
+
+def test_nothing_for_some_inputs_only_is_told_with_the_inputs():
+    @exercise("halved")
+    def half():
+        """`half(x)`: a number."""
+        yield (4.0,)
+        yield (5.0,)
+
+    @half.right
+    def halved(x):
+        return x / 2
+
+    message = half(lambda x: x / 2 if x < 5 else None).message
+    assert message == "<lambda> returns nothing (for x = 5)"
+    assert half(lambda x: None).message.startswith("not yet: <lambda> returns")
+
+
+def test_exactly_is_to_the_last_bit_of_what_is_returned():
+    @exercise("thirds", Exactly())
+    def third():
+        """`third(x)`: (N,) to (N,)."""
+        yield (torch.tensor([1.0, 2.0], dtype=torch.float64),)
+
+    @third.right
+    def divided(x):
+        return x / 3
+
+    assert third(lambda x: x / 3) and third(lambda x: (x / 3).float())
+    assert third(lambda x: (x / 3).tolist())
+    message = third(lambda x: (x / 3).float().double()).message
+    assert message.startswith(
+        "at position 0 your answer is 0.33333334, expected 0.33333333"
     )
