@@ -80,7 +80,7 @@ def draw_validation(ax: Axes, records: Sequence[Mapping[str, Any]]) -> None:
         color=VERMILLION,
         linestyle="-",
         marker="o",
-        label="validation",
+        label="held-out",
     )
     band = 2 * np.array(errors)
     ax.fill_between(

@@ -219,7 +219,8 @@ def warmup_stable_decay(
     step: updates already made, 0 … n_steps − 1. How long a run is need not be known
     before the descent begins. The rate would be `minimum` at step `n_steps`.
 
-    **Source:** Hu et al. (2024), section 4.
+    **Source:** Hu et al. (2024), section 4; the straight line down, Hägele et al.
+    (2024).
 
     >>> rates = dict(peak=1.0, minimum=0.0, warmup_steps=1, n_steps=6)
     >>> [round(warmup_stable_decay(t, decay_steps=2, **rates), 2) for t in range(6)]

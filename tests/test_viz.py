@@ -222,7 +222,7 @@ def test_curve_draws_training_validation_band_and_floor():
     ax = viz.curve(RECORDS, floor=1.5)
     lines = {line.get_label(): line for line in ax.lines}
     assert lines["training"].get_xydata().tolist() == [[1, 3.0], [2, 2.0]]
-    assert lines["validation"].get_xydata().tolist() == [[2, 2.5]]
+    assert lines["held-out"].get_xydata().tolist() == [[2, 2.5]]
     floor = lines["the floor, 1.50"]
     assert floor.get_linestyle() == "--" and floor.get_color() == style.BLACK
     assert set(floor.get_ydata()) == {1.5}

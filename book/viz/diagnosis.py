@@ -95,7 +95,7 @@ def diagnosis_figure(record: Mapping[str, Any], letter: str = "A") -> Bundle:
 
 
 def shown(run: Mapping[str, list]) -> dict[str, list]:
-    """What the page gets of a run: the rate only as a share of its highest."""
+    """What the page gets of a run: the rate only as a share of its peak."""
     top = max(run["rate"])
     share = [round(rate / top, 3) for rate in run["rate"]]
     return {

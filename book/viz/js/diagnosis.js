@@ -11,7 +11,7 @@ const UNKNOWN = "choose …";
 
 // --- What is drawn ----------------------------------------------------------------------
 
-const WIDE = 360, LEFT = 46, RIGHT = 8, ABOVE = 22, BELOW = 34;
+const WIDE = 360, TALL = 300, LEFT = 46, RIGHT = 8, ABOVE = 22, BELOW = 34;
 
 // A place on an axis from `low` to `high`, as a share; `log` for a logarithmic one.
 function share(value, [low, high], log) {
@@ -41,15 +41,16 @@ function losses(run, floor, limits) {
   const steps = run.loss.length, [last, held] = [run.loss.at(-1), run.heldOut.at(-1)[1]];
   const label = `losses against the step; at the end training ${last.toPrecision(2)}, held-out ${held.toPrecision(2)}, floor ${floor.toPrecision(2)} nats per token`;
   const ticks = [[0.1, "0.1"], [1, "1"], [10, "10"]];
-  const { svg, across, up, line } = plot({ width: WIDE, height: 300, steps, limits, log: true, ticks, title: "loss (nats per token)", label });
+  const { svg, across, up, line } = plot({ width: WIDE, height: TALL, steps, limits, log: true, ticks, title: "loss (nats per token)", label });
   line([[0, floor], [steps, floor]], { stroke: "currentColor", "stroke-width": 1.5, "stroke-dasharray": "6 4" });
   line(numbered(run.loss), { stroke: "var(--blue)", "stroke-width": 1.5 });
   line(run.heldOut, { stroke: "var(--vermillion)", "stroke-width": 2 });
   for (const [x, y] of run.heldOut) svg.append(shape("circle", { cx: across(x), cy: up(y), r: 3, fill: "var(--vermillion)" }));
-  const names = [["training", { stroke: "var(--blue)" }], ["held-out (dots)", { stroke: "var(--vermillion)" }], ["floor", { stroke: "currentColor", "stroke-dasharray": "6 4" }]];
-  names.forEach(([name, style], i) => svg.append(
-    shape("line", { x1: WIDE - 140, x2: WIDE - 114, y1: ABOVE + 10 + 16 * i, y2: ABOVE + 10 + 16 * i, "stroke-width": 2, ...style }),
-    shape("text", { x: WIDE - 108, y: ABOVE + 14 + 16 * i }, name)));
+  svg.setAttribute("viewBox", `0 0 ${WIDE} ${TALL + 22}`);  // the names stand below, where no curve comes
+  const names = [["training", LEFT, { stroke: "var(--blue)" }], ["held-out (dots)", LEFT + 100, { stroke: "var(--vermillion)" }], ["floor", LEFT + 238, { stroke: "currentColor", "stroke-dasharray": "6 4" }]];
+  for (const [name, x, style] of names) svg.append(
+    shape("line", { x1: x, x2: x + 26, y1: TALL + 12, y2: TALL + 12, "stroke-width": 2, ...style }),
+    shape("text", { x: x + 32, y: TALL + 16 }, name));
   return svg;
 }
 
@@ -61,8 +62,8 @@ function gradients(run) {
 }
 
 function rates(run) {
-  const label = `learning rate against the step, as a share of its highest; at the end ${run.rate.at(-1).toPrecision(2)}`;
-  const { svg, line } = plot({ width: 270, height: 150, steps: run.rate.length, limits: [0, 1], ticks: [[0, "0"], [0.5, "½"], [1, "1"]], title: "learning rate, of its highest", label });
+  const label = `learning rate against the step, as a share of its peak; at the end ${run.rate.at(-1).toPrecision(2)}`;
+  const { svg, line } = plot({ width: 270, height: 150, steps: run.rate.length, limits: [0, 1], ticks: [[0, "0"], [0.5, "½"], [1, "1"]], title: "learning rate, share of its peak", label });
   line(numbered(run.rate), { stroke: "currentColor", "stroke-width": 1.5 });
   return svg;
 }
