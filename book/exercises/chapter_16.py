@@ -22,6 +22,7 @@ def _random_probs(n: int) -> list[float]:
 @exercise("the fewest, the likeliest first, that reach p", Numbers("the id"))
 def nucleus() -> Iterator[tuple]:
     """`nucleus(probs, p)`: the ids that top-p leaves, in rising order."""
+    yield [0.05, 0.35, 0.1, 0.3, 0.2], 0.8
     yield [0.1, 0.45, 0.05, 0.4], 0.6
     yield [0.05, 0.9, 0.05], 0.5
     yield [0.25, 0.25, 0.25, 0.25], 0.5
@@ -142,6 +143,45 @@ def probabilities_for_ids(probs, p):
 def what_is_removed(probs, p):
     left = set(by_a_loop(probs, p))
     return [i for i in range(len(probs)) if i not in left]
+
+
+@nucleus.mistake(
+    "only the likeliest is left; the next ones are, too, until the sum reaches p"
+)
+def the_likeliest_alone(probs, p):
+    return _by_rank(probs)[:1]
+
+
+@nucleus.mistake(
+    "all tokens that are as likely as the last one taken were kept; the fewest are asked "
+    "for, of equals those with the smaller ids"
+)
+def equals_all_kept(probs, p):
+    least = min(probs[i] for i in by_a_loop(probs, p))
+    return [i for i, q in enumerate(probs) if q >= least]
+
+
+@nucleus.mistake(
+    "a mask says of each token whether it is left; the ids of those that are left are "
+    "asked for"
+)
+def mask_for_ids(probs, p):
+    left = set(by_a_loop(probs, p))
+    return [i in left for i in range(len(probs))]
+
+
+@nucleus.mistake(
+    "these are the probabilities with the others set to 0; the ids of those that are left "
+    "are asked for"
+)
+def others_set_to_0(probs, p):
+    left = set(by_a_loop(probs, p))
+    return [q if i in left else 0.0 for i, q in enumerate(probs)]
+
+
+@nucleus.mistake("so many tokens are left; which they are, their ids, is asked for")
+def how_many(probs, p):
+    return len(by_a_loop(probs, p))
 
 
 @nucleus.mistake(
@@ -277,19 +317,85 @@ def first_time_free(logits, text, alpha):
     return logits.double() - alpha * (_counts(logits, text) - 1).clamp(min=0)
 
 
+@frequency_penalty.mistake(
+    "the penalty is right, and then came a softmax; the logits are asked for"
+)
+def then_softmax(logits, text, alpha):
+    return by_counts(logits, text, alpha).softmax(0)
+
+
+@frequency_penalty.mistake(
+    "the penalty is right, and then came a log-softmax: the same distribution, but other "
+    "logits"
+)
+def then_log_softmax(logits, text, alpha):
+    return by_counts(logits, text, alpha).log_softmax(0)
+
+
+@frequency_penalty.mistake(
+    "a negative logit was raised: alpha is subtracted whatever the sign; the signs matter "
+    "to the repetition penalty alone, which multiplies"
+)
+def by_sign(logits, text, alpha):
+    return logits.double() - alpha * _counts(logits, text) * logits.double().sign()
+
+
+@frequency_penalty.mistake(
+    "that is the penalty; the logits less the penalty are asked for"
+)
+def penalty_alone(logits, text, alpha):
+    return -alpha * _counts(logits, text)
+
+
+@frequency_penalty.mistake(
+    "every logit is lowered by the length of the text; each by how often its own token "
+    "has come"
+)
+def length_for_count(logits, text, alpha):
+    return logits.double() - alpha * len(text)
+
+
+@frequency_penalty.mistake(
+    "the first token of the text is not counted; all of them are"
+)
+def without_the_first(logits, text, alpha):
+    return logits.double() - alpha * _counts(logits, text[1:])
+
+
+@frequency_penalty.mistake(
+    "the last token of the text is not counted; all of them are"
+)
+def without_the_last(logits, text, alpha):
+    return logits.double() - alpha * _counts(logits, text[:-1])
+
+
+@frequency_penalty.mistake(
+    "alpha was subtracted at the places 0, 1, 2 … of the text; the place of a token among "
+    "the logits is its id"
+)
+def at_places_in_the_text(logits, text, alpha):
+    found = logits.double().clone()
+    for place in range(min(len(text), len(logits))):
+        found[place] -= alpha
+    return found
+
+
 # --- ★★ Dead ends ------------------------------------------------------------------
 
 
 @exercise("backwards from the end, until no more are found", Numbers("the state"))
 def alive() -> Iterator[tuple]:
     """`alive(moves, accepting)`: the states that can reach the end, in rising order."""
-    yield [{"a": 1, "b": 3}, {"c": 2}, {}, {"d": 3}], {2}
+    yield [{"a": 1, "b": 3}, {"c": 2}, {"d": 5}, {"e": 3}, {"f": 3}, {}], {2}
     yield [{"a": 1}, {"b": 2}, {"c": 3}, {"d": 4}, {}], {4}
     yield [{"a": 0}, {"b": 1}], {0, 1}
     yield [{"x": 1}, {"x": 0, "y": 2}, {}, {"x": 2}, {"x": 4}], {2}
     yield [{"a": 4}, {"a": 0}, {"a": 1}, {"a": 2}, {}, {"b": 5}], {4}
     yield [{"a": 1, "b": 2}, {}, {"c": 1, "d": 3}, {}], {1}
     yield [{"a": 2}, {"a": 2, "b": 1}, {"a": 0}, {"a": 1, "b": 4}, {}], {2, 4}
+    yield [{"a": 1, "b": 2}, {"c": 0}, {}], {2}
+    yield [{"a": 1, "b": 3}, {"a": 2}, {"a": 1}, {}], {3}
+    yield [{7: 1}, {3: 2}, {1: 2, 2: 3}, {}], {3}
 
 
 @alive.right
@@ -413,6 +519,96 @@ def if_all_moves(moves, accepting):
     return sorted(found)
 
 
+@alive.mistake(
+    "a search that notes a state as dead while it is still looking says so too early: it "
+    "may meet that state again, in a circle, before it has found the way out"
+)
+def noted_too_early(moves, accepting):
+    known = {}
+
+    def finds(state: int) -> bool:
+        if state not in known:
+            known[state] = state in accepting
+            known[state] = known[state] or any(map(finds, moves[state].values()))
+        return known[state]
+
+    return [s for s in range(len(moves)) if finds(s)]
+
+
+@alive.mistake(
+    "a state with a move to another state is not alive for that: the two may lead to one "
+    "another for ever"
+)
+def with_a_move_elsewhere(moves, accepting):
+    return [
+        s for s, m in enumerate(moves) if s in accepting or set(m.values()) - {s}
+    ]
+
+
+@alive.mistake(
+    "what can be read was taken for states: in `moves[s]` these are the keys, and the "
+    "states behind them are the values"
+)
+def keys_for_states(moves, accepting):
+    found = set(accepting)
+    for _ in moves:
+        found |= {s for s, m in enumerate(moves) if found & set(m)}
+    return sorted(found)
+
+
+@alive.mistake(
+    "these are the states that can be reached from the end; asked for are those from "
+    "which the end can be reached"
+)
+def onwards_from_the_end(moves, accepting):
+    found = set(accepting)
+    for _ in moves:
+        found |= {to for s in found for to in moves[s].values()}
+    return sorted(found)
+
+
+@alive.mistake(
+    "two rounds backwards are not enough for every automaton: repeat until nothing is "
+    "added"
+)
+def two_rounds(moves, accepting):
+    found = set(accepting)
+    for _ in range(2):
+        found |= {s for s, m in enumerate(moves) if found & set(m.values())}
+    return sorted(found)
+
+
+@alive.mistake(
+    "three rounds backwards are not enough for every automaton: repeat until nothing is "
+    "added"
+)
+def three_rounds(moves, accepting):
+    found = set(accepting)
+    for _ in range(3):
+        found |= {s for s, m in enumerate(moves) if found & set(m.values())}
+    return sorted(found)
+
+
+@alive.mistake(
+    "the right states, in the order in which they were found; the rising order is asked "
+    "for"
+)
+def as_they_were_found(moves, accepting):
+    found = list(accepting)
+    for state in found:
+        found += [
+            s for s, m in enumerate(moves) if state in m.values() and s not in found
+        ]
+    return found
+
+
+@alive.mistake(
+    "a list of yes and no; the states themselves are asked for, as numbers"
+)
+def yes_or_no(moves, accepting):
+    return [s in backwards(moves, accepting) for s in range(len(moves))]
+
+
 @alive.mistake("these are the dead ends; the others are asked for")
 def the_dead(moves, accepting):
     return [s for s in range(len(moves)) if s not in backwards(moves, accepting)]
@@ -427,6 +623,7 @@ def the_dead(moves, accepting):
 )
 def products() -> Iterator[tuple]:
     """`products(n_prompt, n_new)`: products of a query and a key, without and with."""
+    yield 4, 3
     yield 3, 2
     yield 1, 1
     yield 5, 7
@@ -543,6 +740,82 @@ def last_row_without(n_prompt, n_new):
 def prompt_again_and_again(n_prompt, n_new):
     without, with_cache = by_lengths(n_prompt, n_new)
     return without, with_cache + (n_new - 1) * _whole(n_prompt)
+
+
+@products.mistake(
+    "every text that is read is one token longer here: the first is the prompt alone, and "
+    "the last new token is not read"
+)
+def one_too_long(n_prompt, n_new):
+    return by_lengths(n_prompt + 1, n_new)
+
+
+@products.mistake(
+    "without a cache, every text was counted as if it were as long as the longest; the "
+    "text grows by one token each time"
+)
+def all_as_the_longest(n_prompt, n_new):
+    _, with_cache = by_lengths(n_prompt, n_new)
+    return n_new * with_cache, with_cache
+
+
+@products.mistake(
+    "without a cache, every text was counted as if it were the prompt; the text grows by "
+    "one token each time"
+)
+def all_as_the_prompt(n_prompt, n_new):
+    return n_new * _whole(n_prompt), by_lengths(n_prompt, n_new)[1]
+
+
+@products.mistake(
+    "the prompt is read at once; no text shorter than it is read: begin at n_prompt"
+)
+def from_one_on(n_prompt, n_new):
+    last = n_prompt + n_new - 1
+    return sum(map(_whole, range(1, last + 1))), _whole(last)
+
+
+@products.mistake(
+    "the prompt is missing: only the new tokens are counted, as if nothing stood before "
+    "them"
+)
+def new_tokens_alone(n_prompt, n_new):
+    return sum(map(_whole, range(1, n_new + 1))), _whole(n_new)
+
+
+@products.mistake(
+    "with a cache, the last token of the prompt is counted twice: reading the prompt gives "
+    "the first new token, and the first step after it reads that one"
+)
+def prompt_end_twice(n_prompt, n_new):
+    without, with_cache = by_lengths(n_prompt, n_new)
+    return without, with_cache + n_prompt
+
+
+@products.mistake(
+    "these are the products that the cache saves; those that are computed with it are "
+    "asked for"
+)
+def what_is_saved(n_prompt, n_new):
+    without, with_cache = by_lengths(n_prompt, n_new)
+    return without, without - with_cache
+
+
+@products.mistake(
+    "twice as many: only products of a query and a key count, not those of a weight and a "
+    "value"
+)
+def values_too(n_prompt, n_new):
+    without, with_cache = by_lengths(n_prompt, n_new)
+    return 2 * without, 2 * with_cache
+
+
+@products.mistake(
+    "with a cache the prompt is missing, and each new token was counted with the tokens "
+    "before it: the prompt is read too, and a token meets itself"
+)
+def new_rows_alone(n_prompt, n_new):
+    return by_lengths(n_prompt, n_new)[0], sum(range(n_prompt, n_prompt + n_new))
 
 
 @products.mistake("the two numbers are right and exchanged: first without a cache")
@@ -716,6 +989,74 @@ def into_dead_ends(model_probs, allowed):
             probability *= mass / total if total else 0.0
         found.append(probability)
     return found
+
+
+@masked.mistake(
+    "a beginning that several allowed strings share was counted once for each of them: "
+    "what may come is a *set* of letters"
+)
+def once_for_each_string(model_probs, allowed):
+    good = [s for s in allowed if model_probs.get(s, 0) > 0]
+    found = []
+    for s in allowed:
+        probability = 1.0 if s in good else 0.0
+        for n in range(1, len(s) + 1) if s in good else ():
+            left = [g[:n] for g in good if g.startswith(s[: n - 1])]
+            total = sum(_mass(model_probs, g) for g in left)
+            probability *= _mass(model_probs, s[:n]) / total
+        found.append(probability)
+    return found
+
+
+@masked.mistake(
+    "a letter was let in because an allowed string has it at this place; the string must "
+    "also begin with the letters that are written already"
+)
+def letters_of_a_place(model_probs, allowed):
+    good = [s for s in allowed if model_probs.get(s, 0) > 0]
+    found = []
+    for s in allowed:
+        probability = 1.0 if s in good else 0.0
+        for n in range(1, len(s) + 1) if s in good else ():
+            total = sum(
+                _mass(model_probs, s[: n - 1] + letter)
+                for letter in {g[n - 1] for g in good}
+            )
+            probability *= _mass(model_probs, s[:n]) / total
+        found.append(probability)
+    return found
+
+
+@masked.mistake(
+    "the first letter is drawn with a mask, and then a whole string among those that are "
+    "left; the letters that follow are masked one by one as well"
+)
+def then_whole_strings(model_probs, allowed):
+    good = [s for s in allowed if model_probs.get(s, 0) > 0]
+    total = sum(_mass(model_probs, letter) for letter in {g[0] for g in good})
+    found = []
+    for s in allowed:
+        alike = sum(model_probs[g] for g in good if g[0] == s[0])
+        share = model_probs.get(s, 0) / alike if s in good else 0.0
+        found.append(_mass(model_probs, s[0]) / total * share)
+    return found
+
+
+@masked.mistake(
+    "the right numbers for the strings that are possible; one number for each of "
+    "`allowed`, 0 for the others"
+)
+def zeros_left_out(model_probs, allowed):
+    return [p for p in by_products(model_probs, allowed) if p > 0]
+
+
+@masked.mistake(
+    "one number for each string that the model can write; asked for is one for each of "
+    "`allowed`, in their order"
+)
+def for_every_string(model_probs, allowed):
+    found = dict(zip(allowed, by_products(model_probs, allowed), strict=True))
+    return [found.get(s, 0.0) for s in model_probs]
 
 
 @masked.mistake(

@@ -51,6 +51,10 @@ from book.exercises.watch import Rule, Watch
 Function = Callable[..., Any]
 Hint = str | Callable[..., str]  # of the inputs
 
+OF_NO_IDS = (
+    "the tensor of an empty list holds floats; where ids are meant, say so: "
+    "torch.tensor(ids, dtype=torch.long)"
+)
 REMEDIES = {  # what an error of PyTorch means to somebody who meets it here
     "view size is not compatible": (
         "a tensor need not lie in memory row by row (it may be a transpose, or a part "
@@ -62,6 +66,10 @@ REMEDIES = {  # what an error of PyTorch means to somebody who meets it here
     ),
     "a view of a leaf Variable": "compute something new, change no input in place",
     "does not require grad": "no gradient is recorded here; work it out by hand",
+    "\"bincount_cpu\" not implemented for 'Float'": OF_NO_IDS,
+    "tensors used as indices must be": OF_NO_IDS,
+    "Expected dtype int": OF_NO_IDS,
+    "only applicable to index tensor": OF_NO_IDS,
 }
 
 
@@ -372,13 +380,22 @@ def copied(x: Any) -> Any:
     """A copy whose change is not felt; models are handed over as they are."""
     if isinstance(x, Tensor):
         return x.clone()  # as it lies in memory
-    return list(x) if isinstance(x, list) else x
+    if isinstance(x, dict):
+        return {key: copied(value) for key, value in x.items()}
+    return type(x)(map(copied, x)) if type(x) in (list, set) else x
 
 
 def _differ(a: Any, b: Any) -> bool:
+    """Is a copy, or what it holds, no longer what it was?"""
+    if a is b or type(a) is not type(b):
+        return a is not b
     if isinstance(a, Tensor):
         return a.shape != b.shape or not torch.equal(a, b)
-    return isinstance(a, list) and a != b
+    if isinstance(a, dict):
+        return list(a) != list(b) or any(_differ(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) != len(b) or any(map(_differ, a, b))
+    return a != b
 
 
 def _not_yet(function: Function, answers: Iterable[Outcome]) -> None:
@@ -406,6 +423,7 @@ def _about_error(error: Exception) -> str:
 def _about_change(name: str) -> str:
     return (
         f"the answer is right, but `{name}` is not what it was: whoever calls the "
-        f"function still needs it. Work on a copy ({name}.clone(), or list({name})), or "
-        f"compute something new instead of changing it in place"
+        f"function still needs it. Work on a copy ({name}.clone() of a tensor, "
+        f"copy.deepcopy({name}) of anything else), or compute something new instead of "
+        f"changing it in place"
     )

@@ -112,13 +112,15 @@ def test_inputs_changed_in_place_are_noticed(exercise):
                 x.logical_not_() if x.dtype == torch.bool else x.sub_(1)
             elif isinstance(x, list):
                 x.append(7)
+            elif isinstance(x, (dict, set)):
+                x.clear()
         return found
 
     touchable = [
         x
         for call in exercise.inputs()
         for x in call
-        if isinstance(x, (Tensor, list))
+        if isinstance(x, (Tensor, list, dict, set))
     ]
     verdict = exercise(spoiling)
     assert bool(verdict) != bool(touchable)

@@ -1,5 +1,6 @@
 """The form of an exercise: what it recognises, and what it says where it cannot."""
 
+import pytest
 import torch
 
 from book.exercises import exercise
@@ -172,6 +173,54 @@ def test_the_call_for_the_function_is_named():
 
 def test_an_input_changed_in_place_is_named():
     assert "`x` is not what it was" in doubling()(lambda x: x.mul_(2)).message
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda table, seen, rows: table[0].clear(),
+        lambda table, seen, rows: table[0].update(a=2),
+        lambda table, seen, rows: seen.add(9),
+        lambda table, seen, rows: rows[1].mul_(2),
+    ],
+)
+def test_what_an_input_holds_may_not_change_either_and_is_never_felt(spoil):
+    @exercise("counted")
+    def count():
+        shared = [{"a": 1}], {3}, [torch.ones(1), torch.ones(2)]
+        yield shared
+        yield shared
+
+    def by_size(table, seen, rows):
+        return [sum(t.get("a", 0) for t in table), len(seen), float(rows[1].sum())]
+
+    def spoiling(*inputs):
+        found = by_size(*inputs)
+        spoil(*inputs)
+        return found
+
+    count.right(by_size)
+    assert count(by_size)
+    assert "the answer is right, but `" in count(spoiling).message
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        torch.bincount,
+        lambda ids: torch.ones(3)[ids],
+        lambda ids: torch.ones(3).index_add(0, ids, torch.ones(len(ids))),
+        lambda ids: torch.nn.functional.one_hot(ids, 3),
+    ],
+)
+def test_ids_of_an_empty_list_are_floats_and_have_their_remedy(use):
+    @exercise("used")
+    def used():
+        yield ([],)
+
+    used.right(lambda ids: 1)
+    message = used(lambda ids: use(torch.tensor(ids))).message
+    assert message.endswith("torch.tensor(ids, dtype=torch.long) (for ids = [])")
 
 
 def test_a_known_error_has_its_remedy():
