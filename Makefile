@@ -5,7 +5,7 @@
 #                 that is made after it has a button that opens it
 # make grade      grade what was collected: make grade ASSIGNMENT=ps3 JOBS=2
 # make bench      our speed beside that of others; TEXT=file.txt on your own text
-# make browser    the site and JupyterLab in a real browser (needs Chromium)
+# make browser    the site and JupyterLab in real browsers (Chromium, Firefox)
 # make notebooks  run the chapters and store what they print
 # make clean
 #
