@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,14 +43,48 @@ class Part:
     chapters: tuple[Chapter, ...]
 
 
+@dataclass(frozen=True)
+class Course:
+    """A way through the book; weeks: the numbers of the chapters of each."""
+
+    title: str
+    line: str
+    weeks: tuple[tuple[int, ...], ...]
+
+
 @cache
 def parts(root: Path = ROOT) -> tuple[Part, ...]:
     """The parts of the book whose chapters lie in `root`/chapters, in order."""
-    planned = tomllib.loads(CONTENTS.read_text(encoding="utf-8"))["part"]
+    planned = read("part")
     return tuple(
         Part(i, part["title"], tuple(chapter(root, c) for c in part["chapter"]))
         for i, part in enumerate(planned, 1)
     )
+
+
+def courses() -> tuple[Course, ...]:
+    """The ways through the book that are proposed to teachers, the shortest first."""
+    return tuple(
+        Course(c["title"], c["line"], tuple(map(tuple, c["weeks"])))
+        for c in read("path")
+    )
+
+
+def needed_directly(chapters: Iterable[Chapter]) -> dict[int, tuple[int, ...]]:
+    """For each chapter those it needs, but for those that these need already."""
+    needs = {chapter.number: chapter.needs for chapter in chapters}
+
+    def below(number: int) -> set[int]:
+        return {n for need in needs[number] for n in {need, *below(need)}}
+
+    return {
+        number: tuple(n for n in own if not any(n in below(m) for m in own))
+        for number, own in needs.items()
+    }
+
+
+def read(kind: str) -> list[dict]:
+    return tomllib.loads(CONTENTS.read_text(encoding="utf-8"))[kind]
 
 
 def chapter(root: Path, entry: dict) -> Chapter:

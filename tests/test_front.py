@@ -8,11 +8,12 @@ import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
 from pathlib import Path
 
+import book_course
 import book_feed
 import book_front
 import pytest
 
-from book.contents import ROOT, parts
+from book.contents import ROOT, courses, needed_directly, parts
 
 CHAPTERS = [chapter for part in parts() for chapter in part.chapters]
 WRITTEN = [chapter for chapter in CHAPTERS if chapter.page]
@@ -93,3 +94,40 @@ def test_a_chapter_was_updated_when_git_saw_it_or_its_file_changed():
     assert book_feed.updated(WRITTEN[0].page) <= datetime.now(UTC)
     with pytest.raises(FileNotFoundError):
         book_feed.updated("chapters/99_not_there")
+
+
+# --- the book as a course ---------------------------------------------------------
+
+
+def test_an_arrow_for_each_need_that_is_not_met_on_the_way():
+    needs = needed_directly(CHAPTERS)
+    assert needs[13] == (12,) and needs[16] == (13,) and needs[5] == (2, 4)
+    drawn = book_course.drawing(address)
+    assert drawn.count('class="arrow"') == sum(map(len, needs.values()))
+    width, height = map(float, re.search(r"0 0 (\S+) (\S+)\"", drawn).groups())
+    for x, y in book_course.places().values():
+        assert 0 <= x <= width - book_course.WIDTH
+        assert 0 <= y <= height - book_course.HEIGHT
+    links = re.findall('<a href="(.*?)"', drawn)
+    assert links == [address(chapter.page) for chapter in WRITTEN]
+
+
+@pytest.mark.parametrize("course", courses(), ids=lambda c: c.title.split()[0])
+def test_a_way_through_meets_nothing_before_what_it_needs(course):
+    needs = {chapter.number: chapter.needs for chapter in CHAPTERS}
+    met = [number for week in course.weeks for number in week]
+    assert met == sorted(set(met))
+    assert course.title.lower().startswith(NUMBERS[len(course.weeks)])
+    for i, number in enumerate(met):
+        assert set(needs[number]) <= {*met[:i]}, number
+
+
+NUMBERS = {6: "six", 10: "ten", 14: "fourteen"}
+
+
+def test_the_table_has_a_row_for_each_chapter():
+    rows = [line.split("|")[1:-1] for line in book_course.table()][2:]
+    assert [int(row[0]) for row in rows] == [c.number for c in CHAPTERS]
+    for row, chapter in zip(rows, CHAPTERS, strict=True):
+        assert len(row) == 5
+        assert (chapter.page or "planned") in "".join(row)
