@@ -45,7 +45,8 @@ class FoldCells(SphinxPostTransform):
     def leave(self, source: nodes.Element, line: list[nodes.Node]) -> None:
         """Fold the source under this line; in print, leave the line if it is ticked."""
         if self.app.builder.format == "html":
-            folded = fold("", *source.children, classes=source["classes"])
+            kept = {"classes": source["classes"], "ids": source["ids"]}
+            folded = fold("", *source.children, **kept)
             folded.insert(0, nodes.inline("", "", *line, classes=["llm-fold-line"]))
             source.replace_self(folded)
         elif len(line) > 1:
@@ -108,7 +109,8 @@ class BreakText(SphinxPostTransform):
 def visit_fold(translator, node: fold) -> None:
     (line,) = (child for child in node.children if isinstance(child, nodes.inline))
     classes = " ".join(["llm-fold", *node["classes"]])
-    translator.body.append(f'<details class="{classes}"><summary>')
+    anchor = "".join(f' id="{name}"' for name in node["ids"][:1])
+    translator.body.append(f'<details class="{classes}"{anchor}><summary>')
     line.walkabout(translator)
     translator.body.append("</summary>\n")
     node.remove(line)

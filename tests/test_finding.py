@@ -1,10 +1,12 @@
-"""Finding things: what is searched, and the printed book behind its button."""
+"""Finding things: what is searched, the index, the printed book behind its button."""
 
 import doctest
 from types import SimpleNamespace
 
+import book_index
 import book_pdf
 import book_search
+import book_terms
 import book_texts
 import pytest
 from book_cells import fold
@@ -13,8 +15,12 @@ from docutils.utils import new_document
 from sphinx import addnodes
 from sphinx_exercise.nodes import solution_node
 
+from tests.house import notebooks, quotes
 
-@pytest.mark.parametrize("module", [book_search, book_texts])
+
+@pytest.mark.parametrize(
+    "module", [book_index, book_search, book_terms, book_texts]
+)
 def test_examples_in_docstrings_are_true(module):
     tried = doctest.testmod(module)
     assert tried.attempted > 0 == tried.failed
@@ -83,6 +89,77 @@ def test_pages_are_searched_in_the_order_of_the_book():
         ["z", "b", "c", "index", "a"], key=book_search.reading_order(app)
     )
     assert order == ["index", "a", "b", "c", "z"]
+
+
+# ------------------------------------------------------------------------- the index
+def bold(text, before="This is called ", after=" by all."):
+    strong = nodes.strong("", text)
+    return nodes.paragraph("", "", nodes.Text(before), strong, nodes.Text(after))
+
+
+def entries(*children, title="A", glossary=()):
+    document = page(section(title, *children))
+    made = book_terms.by_form(list(glossary))
+    return [entry for _, entry in book_index.introduced(document, 99, made)]
+
+
+def test_bold_in_the_text_is_an_entry_once_and_as_the_glossary_has_it():
+    prose = [bold("Queries", ""), bold("query"), bold("key"), bold("the floor")]
+    assert entries(*prose, glossary=["query"]) == ["query", "key", "floor"]
+
+
+def test_bold_that_introduces_nothing_is_no_entry():
+    point = nodes.list_item("", bold("Refuse", before=""))
+    term_in_a_point = nodes.list_item("", bold("mask", before="There is a "))
+    task = solution_node("", section("Answer", bold("predict")))
+    task_alone = solution_node("", bold("explain"))
+    assert entries(point, term_in_a_point, task, task_alone) == ["mask"]
+    assert entries(bold("Copies."), bold("B"), bold("16 bytes")) == []
+    for fixed in book_index.FIXED:
+        assert entries(bold("write"), title=fixed) == []
+
+
+def cell(code):
+    block = nodes.literal_block("", code)
+    return nodes.container("", block, nb_element="cell_code_source")
+
+
+def test_names_are_entries_where_a_chapter_quotes_them():
+    assert book_index.born(8)["softmax"] == "softmax (llm.attention)"
+    assert "causal_mask" not in book_index.born(8)
+    code = "def softmax(x):\n    def key(x): ...\n\n\nclass Probe: ..."
+    document = page(section("A", cell("%time f()"), cell("softmax(x)"), cell(code)))
+    names = {"softmax": "softmax (llm.attention)", "key": "key (llm)"}
+    found = list(book_index.quoted(document, names))
+    assert [(c.astext(), name) for c, name, _ in found] == [(code, "softmax")]
+
+
+def test_every_name_born_in_a_chapter_that_exists_is_quoted_there():
+    package = quotes.package_definitions()
+    for path in notebooks.chapters():
+        chapter = notebooks.read(path)
+        cells = {q.name for q in quotes.quotes(chapter, package)}
+        assert set(book_index.born(chapter.number)) <= cells, path.name
+
+
+def test_an_entry_names_each_section_once():
+    places = SimpleNamespace(
+        link=lambda address: {"url": address, "label": address[:3], "heading": ""}
+    )
+    group = [
+        (
+            "attention",
+            (
+                [("", "8.1#a"), ("", "8.1#b"), ("main", "9.2#c")],
+                [("(llm.attention)", [("", "8.3#d")])],
+                None,
+            ),
+        )
+    ]
+    term, name = book_index.entries_of(group, places)
+    assert (term["name"], term["module"]) == ("attention", "")
+    assert [link["url"] for link in term["links"]] == ["8.1#a", "9.2#c"]
+    assert (name["name"], name["module"]) == ("attention", "llm.attention")
 
 
 # ------------------------------------------------------------------ the printed book

@@ -225,3 +225,24 @@ def test_no_page_but_the_search_page_loads_what_is_searched(site):
         if re.search(r"booktext|searchindex|searchtools", path.read_text("utf-8"))
     ]
     assert loading == ["search.html"]
+
+
+# --------------------------------------------------------------------------- the index
+def test_the_index_leads_to_terms_and_names_in_the_chapters(site, visit):
+    page, faults = visit(site / "genindex.html")
+    entries = {
+        " ".join(item.inner_text().split()): item
+        for item in page.query_selector_all(".llm-index > li")
+    }
+    softmax = next(e for e in entries if e.startswith("softmax glossary"))
+    assert re.fullmatch(r"softmax glossary 1\.\d+ 8\.\d+.*", softmax)
+    name = next(e for e in entries if e.startswith("softmax llm.attention"))
+    assert re.fullmatch(r"softmax llm\.attention 8\.\d+", name)
+    entries[name].query_selector("a").click()
+    page.wait_for_load_state()
+    assert "def softmax" in page.inner_text(":target")
+    page.go_back()
+    page.query_selector("text=/^8\\.\\d+$/").click()
+    page.wait_for_load_state()
+    assert page.evaluate("document.querySelector(':target') !== null")
+    assert faults == []
