@@ -44,7 +44,7 @@ NO_TERMS: dict[int, set[str]] = {
     9: {"one", "you predicted"},
     10: {"merge", "split"},
     12: {"add", "likeness", "size"},
-    13: {"frozen", "placeholders"},
+    13: {"floor", "frozen", "placeholders"},
     14: {"Adam and AdamW tie", "gradient descent and momentum"},
     15: {"constant, then down", "reference"},
     16: {"how diverse", "how right", "impossible", "lost"},

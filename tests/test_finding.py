@@ -1,17 +1,22 @@
-"""Finding things: what is searched, the index, the printed book behind its button."""
+"""Finding things: search, index, glossary, the printed book behind its button."""
 
 import doctest
+import io
 from types import SimpleNamespace
 
+import book_glossary
 import book_index
 import book_pdf
+import book_pictures
 import book_search
 import book_terms
 import book_texts
+import numpy as np
 import pytest
 from book_cells import fold
 from docutils import nodes
 from docutils.utils import new_document
+from PIL import Image
 from sphinx import addnodes
 from sphinx_exercise.nodes import solution_node
 
@@ -19,7 +24,7 @@ from tests.house import notebooks, quotes
 
 
 @pytest.mark.parametrize(
-    "module", [book_index, book_search, book_terms, book_texts]
+    "module", [book_glossary, book_index, book_search, book_terms, book_texts]
 )
 def test_examples_in_docstrings_are_true(module):
     tried = doctest.testmod(module)
@@ -160,6 +165,95 @@ def test_an_entry_names_each_section_once():
     assert (term["name"], term["module"]) == ("attention", "")
     assert [link["url"] for link in term["links"]] == ["8.1#a", "9.2#c"]
     assert (name["name"], name["module"]) == ("attention", "llm.attention")
+
+
+# ---------------------------------------------------------------------- the glossary
+class Builder:
+    def get_relative_uri(self, docname, target):
+        return f"../{target}.html"
+
+
+def linked(*children, title="A", known=("mask", "causal mask", "token", "batch")):
+    """The links that a chapter gets: their words and addresses."""
+    lead = nodes.paragraph("", "A chapter on masks.")
+    document = page(section("Chapter", lead, section(title, *children)))
+    app = SimpleNamespace(builder=Builder())
+    app.book_glossary = {
+        n: ("notation", f"term-{n}", f"What {n} is.") for n in known
+    }
+    env = SimpleNamespace(app=app, docname="chapters/08_x")
+    document.settings.env = env
+    book_glossary.LinkTerms(document).run()
+    return [
+        (r.astext(), r["refuri"])
+        for r in document.findall(nodes.reference)
+        if "llm-term" in r["classes"]
+    ]
+
+
+def test_a_term_is_linked_once_at_its_first_use_and_the_longest_one():
+    first = paragraph(
+        "Tokens, un-masked, come in a batch; so a causal\nmask is due."
+    )
+    second = paragraph("Batches of tokens.")
+    assert linked(first, second) == [
+        ("Tokens", "../notation.html#term-token"),
+        ("batch", "../notation.html#term-batch"),
+        ("causal\nmask", "../notation.html#term-causal mask"),
+    ]
+
+
+def test_no_term_is_linked_where_it_is_no_running_text():
+    code = nodes.paragraph(
+        "", "", nodes.literal("", "token"), nodes.math("", "token")
+    )
+    other = nodes.reference("", "token", refuri="x")
+    link = nodes.paragraph("", "", other)
+    figure = nodes.figure("", nodes.caption("", "A token."))
+    shown = nodes.container("", paragraph("token"), nb_element="cell_code_output")
+    block = nodes.literal_block("", "token")
+    heading = section("Token")
+    answer = solution_node("", paragraph("A token."))
+    assert linked(code, link, figure, shown, block, heading, answer) == []
+    for fixed in book_glossary.FIXED:
+        assert linked(paragraph("A token."), title=fixed) == []
+
+
+def test_a_chapters_own_link_is_the_place_and_its_text_stays_whole():
+    own = nodes.reference("", "a token", refuri="../notation.html#term-token")
+    text = nodes.paragraph("", "", nodes.Text("Tokens are many. This is "), own)
+    assert linked(text) == [("a token", "../notation.html#term-token")]
+    assert text.astext() == "Tokens are many. This is a token"
+
+
+def test_an_everyday_word_is_linked_only_where_it_is_introduced():
+    introduced = bold("mask")
+    introduced[1]["ids"] = ["index-mask"]
+    assert linked(paragraph("The mask fell."), bold("mask")) == []
+    assert linked(paragraph("The mask fell."), introduced) == [
+        ("mask", "../notation.html#term-mask")
+    ]
+    in_a_name = bold("token mask")
+    in_a_name[1]["ids"] = ["index-token-mask"]
+    assert linked(in_a_name) == []
+
+
+def test_everyday_words_are_terms():
+    notation = book_terms.NOTATION.read_text(encoding="utf-8")
+    assert set(book_terms.glossary_terms(notation)) >= book_glossary.EVERYDAY
+
+
+# ------------------------------------------------------------------------ the pictures
+@pytest.mark.parametrize("alpha", [255, 128])
+def test_a_packed_picture_has_the_same_points(alpha):
+    points = np.random.default_rng(0).integers(0, 255, (40, 40, 4), dtype=np.uint8)
+    points[..., 3] = alpha
+    points[10:] = points[0, 0]
+    loose = io.BytesIO()
+    Image.fromarray(points).save(loose, "PNG", compress_level=1)
+    packed = book_pictures.packed(loose.getvalue())
+    assert len(packed) < len(loose.getvalue())
+    assert np.array_equal(Image.open(io.BytesIO(packed)).convert("RGBA"), points)
 
 
 # ------------------------------------------------------------------ the printed book

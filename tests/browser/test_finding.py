@@ -227,6 +227,75 @@ def test_no_page_but_the_search_page_loads_what_is_searched(site):
     assert loading == ["search.html"]
 
 
+# ------------------------------------------------------------------------ the glossary
+TIP = ".llm-term-tip"
+
+
+@pytest.mark.parametrize(("theme", "width"), test_site.VIEWS)
+def test_a_term_says_what_it_means_to_keyboard_and_pointer(
+    site, visit, theme, width
+):
+    page, faults = visit(site / CHAPTER, theme, width)
+    link = page.query_selector("a.llm-term:text('softmax')")
+    definition = link.get_attribute("title")
+    assert definition.startswith("The function that turns any row of numbers")
+    assert not page.is_visible(TIP)
+    link.focus()
+    page.keyboard.press("Shift+Tab")  # and back: a focus that came by keyboard
+    page.keyboard.press("Tab")
+    assert page.inner_text(TIP) == definition
+    tip, words = page.query_selector(TIP).bounding_box(), link.bounding_box()
+    assert tip["x"] >= 0 and tip["x"] + tip["width"] <= width
+    below, above = words["y"] + words["height"], words["y"] - tip["height"]
+    assert tip["y"] >= below or tip["y"] <= above  # it hides no word of the term
+    assert barriers(page) == []
+    page.keyboard.press("Escape")
+    assert not page.is_visible(TIP)
+    link.hover()
+    assert page.inner_text(TIP) == definition
+    assert link.get_attribute("title") is None  # or the browser shows it as well
+    page.hover(TIP)
+    page.wait_for_timeout(300)
+    assert page.is_visible(TIP)  # it can be reached, and read in peace
+    page.mouse.move(width / 2, 5)
+    page.wait_for_timeout(300)
+    assert not page.is_visible(TIP)
+    assert link.get_attribute("title") == definition
+    assert faults == []
+
+
+def test_each_term_is_linked_once_in_a_chapter_and_to_the_glossary(site, visit):
+    for path in sorted((site / "chapters").glob("[01]*.html")):
+        page, faults = visit(path)
+        targets = page.eval_on_selector_all("a.llm-term", "a => a.map(x => x.hash)")
+        assert len(targets) > 3 and len(set(targets)) == len(targets), path.name
+        forbidden = (
+            ":is(pre, code, h1, h2, h3, figcaption, caption, summary, a) a.llm-term"
+        )
+        assert page.query_selector(forbidden) is None
+        assert page.query_selector("a.llm-term:not([title])") is None
+        assert faults == []
+    page.click("a.llm-term >> nth=0")
+    page.wait_for_load_state()
+    assert page.evaluate("document.querySelector('dt:target') !== null")
+
+
+def test_a_first_touch_shows_the_meaning_and_a_second_one_goes_there(
+    site, chromium
+):
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto((site / CHAPTER).as_uri())
+    page.tap("a.llm-term >> nth=0")
+    page.wait_for_timeout(200)
+    assert page.is_visible(TIP) and page.url.endswith(CHAPTER)
+    page.tap("a.llm-term >> nth=0")
+    page.wait_for_url("**/notation.html#term-*")
+    context.close()
+
+
 # --------------------------------------------------------------------------- the index
 def test_the_index_leads_to_terms_and_names_in_the_chapters(site, visit):
     page, faults = visit(site / "genindex.html")
