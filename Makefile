@@ -41,7 +41,7 @@ test: $(VENV)/.done
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python tools/run_notebooks.py --check
-	OMP_NUM_THREADS=1 $(KEEP_MEMORY) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore=tests/browser
+	OMP_NUM_THREADS=1 $(KEEP_MEMORY) $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore=tests/browser --ignore=tests/printed
 
 lab: $(VENV)/.done
 	$(BIN)/python tools/make_workbook.py --lab $(LAB)

@@ -12,9 +12,14 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
+import book_edition
+from book_figures import PrintFigures, RememberForms
+from book_keep import PrintCells, PrintTokens
 from book_numbers import chapter_number, part_number
+from book_solutions import PrintExercises, inline, raw, take_solutions
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -35,6 +40,7 @@ MATTER = {"Appendices": r"\bkappendices", "Reference": r"\bkreference"}
 # Characters: of a table on one line, between two columns, of a cell not to wrap, and
 # of the longest line in a cell that is wrapped.
 LINE, GAP, SHORT, WRAP = 80, 2, 24, 42
+BOXED_ROWS = 4  # rows of a table in a box that stay together
 INVISIBLE = {0x200D, 0xFE0F}  # joiner and emoji selector: nothing to print
 
 
@@ -49,14 +55,6 @@ def chapter_counter(number: int | str) -> str:
     """What makes LaTeX count the next chapter as the site does; F is the sixth."""
     before = number - 1 if isinstance(number, int) else ord(number) - ord("A")
     return r"\setcounter{chapter}{%d}" % before
-
-
-def raw(text: str) -> nodes.raw:
-    return nodes.raw("", text, format="latex")
-
-
-def inline(text: str) -> nodes.inline:
-    return nodes.inline("", "", raw(text))
 
 
 def unpack(node: nodes.Element) -> tuple[list[nodes.Node], list[nodes.Node]]:
@@ -121,16 +119,12 @@ class PrintGlyphs(SphinxPostTransform):
 
 
 class PrintBoxes(SphinxPostTransform):
-    """Make LaTeX boxes of theorems, exercises, solutions and margin notes."""
+    """Make LaTeX boxes of theorems, exercises and margin notes."""
 
     default_priority = 198  # titles are resolved, the writer is still to come
 
     def run(self, **options) -> None:
-        from sphinx_exercise.nodes import (
-            exercise_enumerable_node,
-            exercise_node,
-            solution_node,
-        )
+        from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
         from sphinx_proof.nodes import NODE_TYPES, proof_node, unenumerable_node
 
         kinds = {node_class: kind for kind, node_class in NODE_TYPES.items()}
@@ -147,8 +141,6 @@ class PrintBoxes(SphinxPostTransform):
                 self.plain(node, "margin")
             elif isinstance(node, (exercise_node, exercise_enumerable_node)):
                 self.plain(node, "exercise", self.exercise_label(node))
-            elif isinstance(node, solution_node):
-                self.plain(node, "solution")
 
     def plain(self, node: nodes.Element, kind: str, label: str = "") -> None:
         title, body = unpack(node)
@@ -223,7 +215,7 @@ class PrintTables(SphinxPostTransform):
     Markdown, where the rule under the header says so.
     """
 
-    default_priority = 198
+    default_priority = 199  # boxes are made, and no table in one may be broken
 
     def run(self, **options) -> None:
         for table in list(self.document.findall(nodes.table)):
@@ -232,6 +224,8 @@ class PrintTables(SphinxPostTransform):
                 table.parent.insert(place, addnodes.tabular_col_spec(spec=spec))
             if place and is_caption(table.parent[place - 1]):
                 table.parent.insert(place, raw(r"\nopagebreak"))
+            if spec and is_boxed(table):
+                break_rows(table, spec)
             for entry in table.findall(nodes.entry):
                 if not entry.astext():  # an empty paragraph would be a line more
                     entry.clear()
@@ -244,6 +238,29 @@ def is_caption(node: nodes.Node) -> bool:
         and len(node) == 1
         and isinstance(node[0], nodes.emphasis)
     )
+
+
+def is_boxed(table: nodes.table) -> bool:
+    """Whether it stands in a box, where LaTeX breaks no table over pages."""
+    return isinstance(table.parent, nodes.Admonition)
+
+
+def break_rows(table: nodes.table, spec: str) -> None:
+    """Break a long table into several of the same columns, one below the other."""
+    body = next(table.findall(nodes.tbody))
+    starts = range(BOXED_ROWS, len(body) - 2, BOXED_ROWS)
+    rows, place = list(body.children), table.parent.index(table) + 1
+    cuts = [*starts, len(rows)]
+    body[:] = rows[: cuts[0]]
+    more = []
+    for first, last in pairwise(cuts):
+        group = next(table.findall(nodes.tgroup)).copy()
+        widths = [c.copy() for c in table.findall(nodes.colspec)]
+        group += [*widths, nodes.tbody("", *rows[first:last])]
+        below = nodes.table("", group, classes=list(table["classes"]))
+        columns = addnodes.tabular_col_spec(spec=spec)
+        more += [raw(r"\bkgoeson"), columns, below, raw(r"\bkgoneon")]
+    table.parent[place:place] = more
 
 
 def column_spec(table: nodes.table) -> str:
@@ -305,7 +322,11 @@ class PrintStructure(SphinxPostTransform):
 
     def run(self, **options) -> None:
         self.preface()
+        solutions = take_solutions(self.document)
         for section in list(self.document.findall(nodes.section)):
+            if caption_of(section) == "Reference":
+                place = section.parent.index(section)
+                section.parent[place:place] = solutions
             self.number(section)
         for start in list(self.document.findall(addnodes.start_of_file)):
             if start.get("docname") in WEB_ONLY:
@@ -330,15 +351,32 @@ class PrintStructure(SphinxPostTransform):
 
     def number(self, section: nodes.section) -> None:
         """Give a part its number; begin the back matter in place of a part."""
-        place = section.first_child_matching_class(nodes.title)
-        if place is None:
-            return
-        caption = section[place].astext()
-        if section.get("docname") == caption and caption in MATTER:
-            section[place] = raw(MATTER[caption])
-        elif section.get("docname") == caption and (part := part_number(caption)):
-            section[place] = nodes.title("", part[1])
+        caption = caption_of(section)
+        if caption in MATTER:
+            section[0] = raw(MATTER[caption])
+        elif part := part_number(caption):
+            section[0] = nodes.title("", part[1])
             section.parent.insert(0, raw(r"\setcounter{part}{%d}" % (part[0] - 1)))
+
+
+def caption_of(section: nodes.section) -> str:
+    """The caption of the part that the section begins, or "" for another section."""
+    is_titled = bool(section.children) and isinstance(section[0], nodes.title)
+    caption = section[0].astext() if is_titled else ""
+    return caption if section.get("docname") == caption else ""
+
+
+TRANSFORMS = [
+    PrintBoxes,
+    PrintCells,
+    PrintExercises,
+    PrintFigures,
+    PrintGlyphs,
+    PrintStructure,
+    PrintTables,
+    PrintTokens,
+    RememberForms,
+]
 
 
 def configure(app: Sphinx, config) -> None:
@@ -359,7 +397,8 @@ def prepare(app: Sphinx) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in FONT_FILES:
         shutil.copy(fonts / name, out / name)
-    for transform in (PrintGlyphs, PrintBoxes, PrintTables, PrintStructure):
+    book_edition.write(out / "bookedition.inc")
+    for transform in TRANSFORMS:
         app.add_post_transform(transform)
 
 

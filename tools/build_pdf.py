@@ -5,13 +5,19 @@ Usage: python tools/build_pdf.py
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "_ext")]
+
+from book_edition import edition  # noqa: E402
+
 LATEX = ROOT / "_build/latex"
 PDF = ROOT / "_build/llm-from-scratch.pdf"
 PROGRAMS = ["xelatex", "latexmk", "xindy", "kpsewhich"]
@@ -42,11 +48,25 @@ def faults(log: str) -> list[str]:
     return sorted(set(FAULT.findall(log)))
 
 
+def day_of_release() -> dict[str, str]:
+    """What makes TeX date the PDF by the edition, not by the clock."""
+    day = edition().released
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return {
+        "SOURCE_DATE_EPOCH": f"{moment.timestamp():.0f}",
+        "FORCE_SOURCE_DATE": "1",
+    }
+
+
 def build() -> int:
-    """Have Sphinx write the TeX and TeX the PDF."""
+    """Have Sphinx write the TeX and TeX the PDF.
+
+    What an earlier run left is removed: TeX stops at half a file of one that was cut.
+    """
+    shutil.rmtree(LATEX, ignore_errors=True)
     command = [Path(sys.executable).with_name("jupyter-book"), "build", ROOT]
     command += ["--builder", "pdflatex", "--all", "-W", "-n", "--keep-going"]
-    return subprocess.run(command).returncode
+    return subprocess.run(command, env=os.environ | day_of_release()).returncode
 
 
 def main() -> int:
