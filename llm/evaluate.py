@@ -252,8 +252,8 @@ def grammatical_share(text: str) -> float:
 
 
 def distinct_share(texts: Sequence[Sequence[int]], n: int = 4) -> float:
-    """How diverse some texts are: of all their runs of n tokens, the share that is
-    different from every other.
+    """How diverse some texts are: how many runs of n tokens are different, over how
+    many there are.
 
     texts: rows of ids. Texts of other number and length cannot be compared. Raises
     `ValueError` where no text has n tokens.

@@ -36,7 +36,7 @@ def temperature(t: float) -> Sampler:
 
     Raises `ValueError` unless t is positive and finite; its limit at 0 is `greedy`.
 
-    **Source:** Ackley, Hinton and Sejnowski (1985), equation 2.
+    **Source:** Ackley, Hinton and Sejnowski (1985), the Boltzmann distribution.
     """
     if not 0 < t < math.inf:
         raise ValueError(
