@@ -251,6 +251,9 @@ def break_rows(table: nodes.table, spec: str) -> None:
     starts = range(BOXED_ROWS, len(body) - 2, BOXED_ROWS)
     rows, place = list(body.children), table.parent.index(table) + 1
     cuts = [*starts, len(rows)]
+    if len(cuts) == 1:
+        return
+    table["classes"].append("borderless")  # no rule between the parts
     body[:] = rows[: cuts[0]]
     more = []
     for first, last in pairwise(cuts):
@@ -259,7 +262,7 @@ def break_rows(table: nodes.table, spec: str) -> None:
         group += [*widths, nodes.tbody("", *rows[first:last])]
         below = nodes.table("", group, classes=list(table["classes"]))
         columns = addnodes.tabular_col_spec(spec=spec)
-        more += [raw(r"\bkgoeson"), columns, below, raw(r"\bkgoneon")]
+        more += [raw(r"\bkgoeson"), columns, below]
     table.parent[place:place] = more
 
 

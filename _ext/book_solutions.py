@@ -1,7 +1,7 @@
 """In print the solutions stand at the back of the book, by chapter.
 
-- An exercise ends in the page of its solution, and a solution begins with the page of
-  its exercise; both are links.
+- An exercise begins with the page of its solution, and a solution with the page of its
+  exercise; both are links.
 - What only a notebook needs is left out: the cells that check an answer, with what
   they say of an answer that is not written yet, and in solutions the assertions.
 """
@@ -108,6 +108,8 @@ def without_checks(
         statements = ast.parse(source).body
     except SyntaxError:  # a magic of IPython
         return source, False
+    if in_solution and proves(statements):
+        return "", True
     lines, last = source.splitlines(), False
     for statement in statements:
         last = is_check(statement, checker, in_solution)
@@ -121,6 +123,16 @@ def without_checks(
     if only_comments and None in lines:
         kept = ""
     return kept if None in lines else source, last
+
+
+def proves(statements: list[ast.stmt]) -> bool:
+    """Whether they only prepare and state assertions: they define nothing to keep."""
+    kept = (ast.FunctionDef, ast.ClassDef)
+    return (
+        bool(statements)
+        and any(isinstance(x, ast.Assert) for x in ast.walk(statements[-1]))
+        and not any(isinstance(x, kept) for x in statements)
+    )
 
 
 def is_check(statement: ast.stmt, checker: str, in_solution: bool) -> bool:
@@ -162,7 +174,7 @@ def chapter_of_solutions(
         solution.parent.remove(solution)
         keep_references(solution, page["docname"])
         chapter += printed(solution, exercise)
-        exercise += raw(r"\bktosolution{%s}" % exercise["label"])
+        exercise[0] += inline(r"\bktosolution{%s}" % exercise["label"])
     return chapter
 
 
