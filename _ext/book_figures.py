@@ -25,11 +25,18 @@ class RememberForms(SphinxPostTransform):
             text = "".join(form.astext() for form in forms(bundle, "text/plain"))
             for image in bundle.findall(nodes.image):
                 image["alt"] = image.get("alt") or text
-            if any(
-                "llm-figure" in page.astext() for page in forms(bundle, "text/html")
-            ):
-                for figure in bundle.findall(nodes.figure):
+            if any("llm-figure" in x.astext() for x in forms(bundle, "text/html")):
+                for figure in figures_of(bundle):
                     figure["classes"].append(LIVE)
+
+
+def figures_of(bundle: nodes.container) -> list[nodes.figure]:
+    """The figures in one of its forms, and those of which it is the picture."""
+    around, node = [], bundle.parent
+    while node is not None:
+        around += [node] if isinstance(node, nodes.figure) else []
+        node = node.parent
+    return [*bundle.findall(nodes.figure), *around]
 
 
 def is_bundle(node: nodes.Node) -> bool:

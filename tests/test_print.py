@@ -11,7 +11,7 @@ import book_print
 import book_solutions
 import pytest
 from book_edition import Edition, edition, latex
-from book_figures import live_line
+from book_figures import LIVE, RememberForms, live_line
 from book_keep import first_height, image_height, is_row_of_tokens
 from book_print import LINE, PrintTables, column_spec, is_caption
 from book_solutions import leave_out_checks, without_checks
@@ -167,6 +167,22 @@ def test_a_row_of_tokens_is_code_and_nothing_else():
     assert is_row_of_tokens(nodes.paragraph("", "", code, blank, code.deepcopy()))
     assert not is_row_of_tokens(nodes.paragraph("", "", nodes.Text("see "), code))
     assert not is_row_of_tokens(nodes.paragraph("", "", blank))
+
+
+def test_what_other_forms_say_of_a_figure_is_kept():
+    page = nodes.raw("", "<div class='llm-figure'>", format="html")
+    forms = [
+        nodes.container("", page, mime_type="text/html"),
+        nodes.container("", nodes.image(uri="a.pdf"), mime_type="application/pdf"),
+        nodes.container("", nodes.Text("Two bars."), mime_type="text/plain"),
+    ]
+    figure = nodes.figure("", nodes.container("", *forms, nb_element="mime_bundle"))
+    document = new_document("page")
+    document.settings.env = SimpleNamespace(app=None)
+    document += figure
+    RememberForms(document).run()
+    assert LIVE in figure["classes"]
+    assert next(figure.findall(nodes.image))["alt"] == "Two bars."
 
 
 def test_a_figure_says_where_it_is_alive():

@@ -154,6 +154,20 @@ def test_each_figure_has_a_text_in_its_place(book):
     assert book.insides.count(b"/Alt") >= 70
 
 
+def test_figures_that_are_alive_elsewhere_say_where(book):
+    live = [
+        path.name
+        for path in CHAPTERS
+        for cell in nbformat.read(path, 4).cells
+        if any(
+            "llm-figure" in "".join(shown.get("data", {}).get("text/html", ""))
+            for shown in cell.get("outputs", [])
+        )
+    ]
+    text = "\n".join(book.words(p) for p in range(1, len(book.pages) + 1))
+    assert text.count("Alive in") == len(live) >= 10
+
+
 def test_figures_are_no_larger_in_type_than_the_text(book):
     fonts = {f.get("id"): f for f in book.xml.iter("fontspec")}
     sizes = Counter()
