@@ -26,6 +26,7 @@ from sphinx.application import Sphinx
 from sphinx.builders.latex import LaTeXBuilder
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+from sphinx.writers.latex import LaTeXTranslator
 from sphinx_jupyterbook_latex.nodes import RootHeader
 
 log = logging.getLogger(__name__)
@@ -405,6 +406,26 @@ def prepare(app: Sphinx) -> None:
         app.add_post_transform(transform)
 
 
+def with_plain_hyphens(visit):
+    """The method `visit_index` of Sphinx, with hyphens that are characters.
+
+    The index of a term that LaTeX reads twice, as in a glossary, has a blank after
+    each command: with one for the hyphen it would be another entry.
+    """
+
+    def visit_index(self, node: addnodes.index) -> None:
+        start = len(self.body)
+        try:
+            visit(self, node)
+        finally:
+            written = self.body[start:]
+            self.body[start:] = [
+                x.replace(r"\sphinxhyphen{}", "-") for x in written
+            ]
+
+    return visit_index
+
+
 def number_by_chapter(depth: int):
     """Set the depth of figure numbers: LaTeX counts the part, the site does not."""
 
@@ -417,6 +438,7 @@ def number_by_chapter(depth: int):
 
 
 def setup(app: Sphinx) -> dict:
+    LaTeXTranslator.visit_index = with_plain_hyphens(LaTeXTranslator.visit_index)
     app.connect("config-inited", configure, priority=900)
     app.connect("builder-inited", prepare, priority=900)
     app.connect("env-get-updated", number_by_chapter(1), priority=1)

@@ -140,6 +140,18 @@ def spaced(title):
     return re.sub(r"\W+", " ", title).strip()
 
 
+def test_each_word_of_the_index_stands_there_once(book):
+    first = next(b.page for b in book.bookmarks if b.title == "Index")
+    lines = book.words(first).splitlines()
+    for page in range(first + 1, len(book.pages) + 1):
+        lines += book.words(page).splitlines()
+    words = [
+        m[1] for line in lines if (m := re.match(r"([A-Za-z][^,(]*),\s*$", line))
+    ]
+    assert len(words) > 100
+    assert [word for word, n in Counter(words).items() if n > 1] == []
+
+
 def test_the_pdf_says_what_it_is(book):
     said, ours = book.information, edition()
     assert said["Title"] == ours.title
