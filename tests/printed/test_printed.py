@@ -7,8 +7,7 @@ from itertools import pairwise
 import nbformat
 import pytest
 from book_edition import edition
-
-from conftest import ROOT, ZOOM
+from printed_book import ROOT, ZOOM
 
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 WHOLE = 15  # lines of code that are not split
