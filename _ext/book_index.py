@@ -146,7 +146,8 @@ def introduced(
         if not introduces(strong):
             continue
         entry = entry_of(strong.astext(), glossary, prose)
-        if entry not in NO_TERMS.get(number, ()) and entry not in seen:
+        none = map(str.lower, NO_TERMS.get(number, ()))
+        if entry.lower() not in none and entry not in seen:
             seen.add(entry)
             yield strong, entry
 

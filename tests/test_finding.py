@@ -113,6 +113,11 @@ def test_bold_in_the_text_is_an_entry_once_and_as_the_glossary_has_it():
     assert entries(*prose, glossary=["query"]) == ["query", "key", "floor"]
 
 
+def test_a_phrase_that_is_no_term_is_none_with_a_capital_either(monkeypatch):
+    monkeypatch.setitem(book_index.NO_TERMS, 99, {"constant, then down"})
+    assert entries(bold("Constant, then down", before="")) == []
+
+
 def test_bold_that_introduces_nothing_is_no_entry():
     point = nodes.list_item("", bold("Refuse", before=""))
     term_in_a_point = nodes.list_item("", bold("mask", before="There is a "))
