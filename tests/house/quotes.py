@@ -128,6 +128,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "check_ids": None,
         "check_range": None,
     },
+    "autograd": 7,
     "attention": {
         "check_mask": None,
         "softmax": 8,
