@@ -14,9 +14,9 @@ NUMBERS = count()  # a value gets the next one: its parents have smaller numbers
 class Value:
     """A tensor that remembers what it was computed from.
 
-    data: a tensor, or a number. parents: the values it was computed from. pull: makes
-    of the gradient of this value its share of the gradient of each parent. `grad` has
-    the shape of `data`, and is zero until `backward` adds to it.
+    data: a tensor, or a number. parents: the values it was computed from. pull:
+    makes of the gradient of this value the share of each parent. `grad` has the
+    shape of `data`, and is zero until `backward` adds to it.
 
     Raises `ValueError` for whole numbers in a tensor.
 
@@ -34,7 +34,8 @@ class Value:
         self.data = torch.tensor(data, dtype=torch.float64) if exact else data
         if not self.data.is_floating_point():
             raise ValueError(
-                f"a value of {self.data.dtype} has no gradient: hand over data.float()"
+                f"a value of {self.data.dtype} has no gradient: hand over "
+                f"data.float()"
             )
         self.grad = torch.zeros_like(self.data)
         self.parents, self.pull, self.number = parents, pull, next(NUMBERS)
@@ -106,7 +107,7 @@ def reshape(x: Value, *shape: int) -> Value:
 
 
 def pick(x: Value, *ids: Tensor) -> Value:
-    """x[ids], or x[ids, more_ids]: entries that tensors of whole numbers point at."""
+    """x[ids], or x[ids, more_ids]: the entries that whole numbers point at."""
 
     def pull(g: Tensor) -> tuple[Tensor]:
         return (torch.zeros_like(x.data).index_put(ids, g, accumulate=True),)
@@ -124,8 +125,8 @@ def backward(result: Value) -> None:
     """
     if result.data.numel() != 1:
         raise ValueError(
-            f"the result has the shape {tuple(result.data.shape)}: a gradient is that "
-            f"of one number; take the total or the mean first"
+            f"the result has the shape {tuple(result.data.shape)}: a gradient is "
+            f"that of one number; take the total or the mean first"
         )
     values = sorted(ancestors(result), key=lambda value: value.number)
     for value in values:
@@ -136,7 +137,7 @@ def backward(result: Value) -> None:
         if value.pull:
             shares = value.pull(value.grad)
             for parent, share in zip(value.parents, shares, strict=True):
-                parent.grad = parent.grad + summed_to(share, parent.data.shape)
+                parent.grad = parent.grad + summed_to(share, parent.data)
 
 
 def ancestors(result: Value) -> set[Value]:
@@ -150,14 +151,15 @@ def ancestors(result: Value) -> set[Value]:
     return found
 
 
-def summed_to(g: Tensor, shape: torch.Size) -> Tensor:
+def summed_to(g: Tensor, x: Tensor) -> Tensor:
     """Undo a broadcast: a number that was used many times gets the sum.
 
-    g: the shape after the broadcast. Returns the shape before it.
+    g: the shape after the broadcast. Returns the shape and the type of x, which was
+    there before it.
     """
-    while g.ndim > len(shape):
+    while g.ndim > x.ndim:
         g = g.sum(0)
-    for dim, size in enumerate(shape):
+    for dim, size in enumerate(x.shape):
         if size == 1 != g.shape[dim]:
             g = g.sum(dim, keepdim=True)
-    return g
+    return g.to(x.dtype)

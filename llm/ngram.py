@@ -254,8 +254,8 @@ class WindowModel(nn.Module):
     ids: integers (B, T). Returns logits (B, T, V). Where fewer than `n_tokens` have
     come, the missing ones count as token 0.
 
-    n_tokens: how many it sees, the present one included; d_model: width of a token's
-    vector; d_ff: width of the hidden layer.
+    n_tokens: how many it sees, the present one included; d_model: width of a
+    token's vector; d_ff: width of the hidden layer.
 
     **Source:** Bengio et al. (2003), section 2, without the direct connections.
     """

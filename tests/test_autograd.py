@@ -195,6 +195,14 @@ def test_a_gradient_is_that_of_one_number():
         backward(Value(torch.ones(2, 3)) * 2)
 
 
+def test_a_constant_changes_no_type():
+    x = Value(torch.ones(3))
+    picked = pick(x, torch.tensor([0, 0]))
+    backward(total(picked) / 4 + Value(2.0))
+    assert x.grad.dtype == torch.float32
+    assert x.grad.tolist() == [0.5, 0, 0]
+
+
 def test_whole_numbers_have_no_gradient():
     with pytest.raises(ValueError, match=r"torch.int64 .* data.float\(\)"):
         Value(torch.tensor([1, 2]))
