@@ -130,6 +130,7 @@ function places(parts) {
 const BOX = { width: 104, height: 58, across: 116, down: 92 };
 const CSS = `
   .both { display: flex; flex-wrap: wrap; gap: .6em 1.6em; align-items: flex-start; }
+  .both[hidden] { display: none; }
   .graph { flex: 0 1 auto; min-width: 0; max-width: 100%; overflow-x: auto; }
   .says { flex: 1 1 15em; min-height: 8em; }
   .says p { margin: 0 0 .5em; } .says .step { font-weight: 700; }
