@@ -20,6 +20,8 @@
 //   axes and lines take currentColor: the page may be dark. Never colour alone.
 // - Every control has a <label> or an aria-label; <output> shows its value.
 // - What a reader typed goes in by textContent, never by innerHTML.
+// - What can be pressed is 24 pixels high, no text is smaller than 11 pixels, on a page
+//   of 390 pixels too; what changes without being touched has aria-live.
 // - No fetch, no timer that runs on, no global name, no id.
 (function (factory) {
   const BASE = `
@@ -31,12 +33,13 @@
     .figure *, .figure *::before { box-sizing: border-box; }
     .row { display: flex; flex-wrap: wrap; gap: .5em 1.2em; align-items: center; margin-bottom: .6em; }
     .row label { margin: 0; }
-    label { display: inline-flex; flex-wrap: wrap; gap: .5em; align-items: center; margin-right: 1.2em; }
+    label { display: inline-flex; flex-wrap: wrap; gap: .5em; align-items: center; margin-right: 1.2em; min-height: 24px; }
     input, select, button, textarea { font: inherit; color: inherit; background: transparent;
       border: 1px solid var(--line); border-radius: 4px; padding: .2em .5em; max-width: 100%; }
+    input, select, button { min-height: 28px; }
     input[type=range] { padding: 0; border: 0; accent-color: var(--blue); }
-    input[type=checkbox], input[type=radio] { accent-color: var(--blue); }
-    button { cursor: pointer; } option { color: #111; background: #fff; }
+    input[type=checkbox], input[type=radio] { accent-color: var(--blue); width: 18px; height: 18px; min-height: 0; margin: 3px; }
+    button { cursor: pointer; min-width: 28px; } option { color: #111; background: #fff; }
     :focus-visible { outline: 2px solid var(--vermillion); outline-offset: 2px; }
     output { font-variant-numeric: tabular-nums; }`;
 

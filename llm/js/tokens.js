@@ -4,7 +4,7 @@ import { element } from "./elements.js";
 const TOKENS = `
   .tokens { white-space: pre-wrap; overflow-wrap: anywhere; overflow-y: auto; max-height: 16em; line-height: 1.9;
     border: 1px solid var(--line); border-radius: 4px; padding: .3em .5em; min-height: 5em; position: relative; }
-  .tokens span { cursor: pointer; border-bottom: 2px solid var(--line); margin-right: 1px; border-radius: 2px; background:
+  .tokens span { cursor: pointer; border-bottom: 2px solid var(--line); margin-right: 1px; padding: 2px 0; border-radius: 2px; background:
     color-mix(in srgb, var(--mark, var(--blue)) calc(64% * var(--weight, 0)), transparent); }
   .tokens [aria-selected=true] { outline: 2px solid var(--vermillion); outline-offset: 1px; }
   .tokens .mark { font-size: .8em; opacity: .75; }`;

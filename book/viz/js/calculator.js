@@ -7,6 +7,9 @@ const CSS = `${BARS}
   .sizes { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15.5em), 1fr)); gap: .45em 1.6em; margin-bottom: .6em; }
   .sizes label { display: flex; flex-wrap: nowrap; justify-content: space-between; margin: 0; gap: .4em; }
   .sizes input { width: 6.6em; } .sizes select { max-width: 8.5em; }
+  @media (max-width: 480px) { /* two sizes in a line, each below its name: the counts are not far */
+    .sizes { grid-template-columns: 1fr 1fr; gap: .3em .8em; } .sizes label { flex-direction: column; align-items: stretch; gap: 0; font-size: 14px; }
+    .sizes input, .sizes select { width: 100%; max-width: none; } }
   .results { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20em), 1fr)); gap: .8em 1.6em; }
   h4 { margin: .2em 0 .3em; font-size: 14px; } p { margin: .3em 0; font-size: 13px; }
   .wrong { min-height: 1.5em; color: inherit; font-weight: 600; }`;
@@ -135,7 +138,7 @@ function board(title) {
     let at = 0; // fill writes the shares one after the other
     fill(list, rows, () => shown(rows[at++].n));
   }
-  return { section, show };
+  return { section, sum, show };
 }
 
 function render({ model, el }) {
@@ -156,6 +159,7 @@ function render({ model, el }) {
     parameters: board("Parameters"), flops: board("Operations for a token, reading"),
     training: board("Memory to train: float32, AdamW"), writing: board("Memory to write"),
   };
+  boards.parameters.sum.setAttribute("aria-live", "polite"); // one count is said aloud, not twenty
 
   function config() {
     const sizes = SIZES.map((name) => [name, +fields[name].value]);

@@ -21,7 +21,7 @@ const CSS = `
   .row-of-text { line-height: 1.3; display: flex; flex-wrap: wrap; gap: 3px 2px; margin: .3em 0 .6em; }
   .one { display: inline-flex; flex-direction: column; align-items: center; font: 14px ui-monospace, monospace; white-space: pre; }
   .one span { border: 1px solid var(--line); border-radius: 3px; padding: 0 .25em; }
-  .one small { font-size: 11px; min-height: 1.3em; }
+  .one small { font-size: 12px; min-height: 1.3em; }
   .one.never span { border-style: dashed; } .one.never small { font-weight: 700; }
   p { margin: .3em 0 .5em; }`;
 const WORDS = /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;

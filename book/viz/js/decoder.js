@@ -15,7 +15,7 @@ const CSS = `${BARS}${TOKENS}
   .tokens { max-height: 9.5em; min-height: 5.5em; line-height: 1.75; }
   .tokens .given { border-bottom-style: double; border-bottom-width: 4px; }
   .says { min-height: 3em; margin: .4em 0; }
-  .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(11em, 1fr)); gap: .3em 1em; }
+  .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(11em, 46%), 1fr)); gap: .3em 1em; }
   section { display: grid; grid-row: span 3; grid-template-rows: subgrid; min-width: 0; margin-bottom: .6em; }
   .model { --own: var(--blue); } .left { --own: var(--green); } .looks { --own: var(--purple); }
   .oracle { --own: currentColor; --tint: 25%; }

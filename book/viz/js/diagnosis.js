@@ -6,6 +6,7 @@ const CSS = `
   .side { display: flex; flex-wrap: wrap; gap: .6em 1em; margin: .4em 0; }
   svg { max-width: 100%; height: auto; display: block; }
   svg text { fill: currentColor; font-size: 12px; }
+  @media (max-width: 480px) { svg text { font-size: 13px; } } /* the plots are narrower there, their text is not */
   p { margin: .4em 0; min-height: 4.6em; } .mark { font-weight: 700; }`;
 const UNKNOWN = "choose …";
 

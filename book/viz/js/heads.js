@@ -15,7 +15,7 @@ const CSS = `${BARS}${TOKENS}
   .wrong { border-left: 3px solid var(--vermillion); padding-left: .5em; } .wrong:empty { display: none; }
   .both { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17em, 100%), 1fr)); gap: .6em 2em; margin-top: .8em; }
   fieldset { border: 0; margin: 0; padding: 0; min-width: 0; } legend { padding: 0; font-weight: 700; }
-  .choice { display: flex; flex-wrap: nowrap; margin: 0; padding: 0 .25em; border-radius: 3px; font-size: 13px; line-height: 1.8em; }
+  .choice { display: flex; flex-wrap: nowrap; margin: 0; padding: 0 .25em; border-radius: 3px; font-size: 13px; line-height: 24px; }
   .choice .most { flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: pre; }
   .choice:has(:checked) { font-weight: 700; outline: 1.5px solid currentColor; outline-offset: -1px; }`;
 const SHOWN = 9; // bars
@@ -45,7 +45,7 @@ function render({ model: state, el }) {
   const choices = element("fieldset"), chosenName = element("h2"), list = bars(), chosen = element("section");
   let head = state.get("head"), hovered = -1; // the number of the chosen head; the token under the mouse
   field.append(words);
-  fault.setAttribute("aria-live", "polite");
+  for (const live of [fault, chosenName]) live.setAttribute("aria-live", "polite");
   chosen.append(chosenName, list);
   both.append(choices, chosen);
   const tokens = new TokenRow("tokens: pick one to see what it looks at", () => look());

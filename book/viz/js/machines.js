@@ -19,7 +19,7 @@ const CSS = `${BARS}${TOKENS}
   .scale i { display: inline-block; width: 5em; height: .8em; margin: 0 .4em; border: 1px solid var(--line);
     background: linear-gradient(90deg, transparent, color-mix(in srgb, var(--mark) 70%, transparent)); }
   .says { min-height: 3em; margin-bottom: .4em; }
-  .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.2em, 1fr)); gap: .3em 1em; }
+  .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(10.2em, 46%), 1fr)); gap: .3em 1em; }
   section { display: grid; grid-row: span 4; grid-template-rows: subgrid; min-width: 0; margin-bottom: .8em; }
   .table { --own: var(--grey); } .window { --own: var(--vermillion); }
   .transformer { --own: var(--blue); } .oracle { --own: currentColor; --tint: 25%; }

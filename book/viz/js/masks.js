@@ -14,11 +14,12 @@ const CSS = `
   th { font-weight: 400; padding: .1em .35em; text-align: right; white-space: nowrap; }
   thead th { writing-mode: vertical-rl; padding: .35em .1em; text-align: left; }
   td { width: 25px; height: 25px; padding: 0; text-align: center; border: 1px solid var(--line); }
-  td button { display: block; width: 24px; height: 24px; padding: 0; border: 0; border-radius: 0; font-size: 12px; line-height: 24px; }
+  td button { display: block; width: 24px; height: 24px; min-width: 0; min-height: 0; padding: 0; border: 0; border-radius: 0; font-size: 12px; line-height: 24px; }
   td.on { background: color-mix(in srgb, var(--blue) 30%, transparent); }
   td.leaks, td.on.later { background: var(--vermillion); color: #000; font-weight: 700; }
   svg { max-width: 100%; height: auto; display: block; }
   svg text { fill: currentColor; font-size: 12px; }
+  @media (max-width: 480px) { svg text { font-size: 14px; } } /* the plot is narrower there, its text is not */
   p { margin: .4em 0; min-height: 1.5em; } ol { margin: .2em 0; padding-left: 1.6em; }
   .diaries { font-family: ui-monospace, monospace; font-size: 13px; }
   .again { margin-left: auto; }`;
