@@ -94,7 +94,9 @@ def weight_faults(file: Path, page: Page) -> Iterator[str]:
     share, a browser loads once."""
     models = [address for address in page.loads if MODELS in address]
     parts = {*models, *(source for source, _ in page.pictures)}
+    # Of a picture and its twin in the dark (_ext/book_boxes.py) a browser loads one.
     local = {part for part in parts if not part.startswith("data:")}
+    local = {part for part in local if not part.endswith("-dark.png")}
     paths = [file, *(file.parent / unquote(urlsplit(part).path) for part in local)]
     n_bytes = sum(path.stat().st_size for path in paths if path.is_file())
     most = MOST_WITH_MODELS if models else MOST
