@@ -42,6 +42,12 @@ CLASSES = {
     },
     "words": {"word": r"\w"},
 }
+IN_A_PAGE = (
+    "bpe",
+    "characters",
+    "words",
+    "bytes",
+)  # as llm/js/tokenizer.js has them
 
 
 def pack(
@@ -356,8 +362,14 @@ def as_page(
     document: does a beginning begin a document, as in `llm.generate.write`?
     precision: as in `pack`.
 
-    Raises `ValueError` as `pack` does, and for a page that no browser would open.
+    Raises `ValueError` as `pack` does, for a kind of tokenizer that a page cannot
+    read, and for a page that no browser would open.
     """
+    if tokenizer.kind not in IN_A_PAGE:
+        raise ValueError(
+            f"a page cannot read a tokenizer of {tokenizer.kind!r}: train the model "
+            f"with one of {', '.join(IN_A_PAGE)}"
+        )
     data = pack(model, tokenizer, precision=precision)
     if len(data) * 4 // 3 > MOST_BYTES:
         raise ValueError(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from book.viz.checkpoints import FOLDER
 from llm.corpora import story
 from llm.export import (
+    as_page,
     edges,
     eight_bit,
     header,
@@ -32,6 +33,7 @@ from llm.tokenizers import (
     ByteTokenizer,
     CharacterTokenizer,
     WordTokenizer,
+    train_tokenizer,
 )
 from tests.figure_parts import randomised
 from tests.hostile import FRAGMENTS, examples, hostile_text
@@ -381,6 +383,16 @@ def tokenizers():
         "words": WordTokenizer.train(learned, None, [*special, UNKNOWN]),
         "strict": CharacterTokenizer.train(["abc .\n"], None, []),
     }
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
+def test_a_page_refuses_a_tokenizer_that_it_cannot_read(kind):
+    tokenizer = train_tokenizer(kind, ["to be or not to be"])
+    model = BigramTable(tokenizer.vocab_size)
+    _, again = unpack(pack(model, tokenizer))
+    assert again.encode("to be") == tokenizer.encode("to be")
+    with pytest.raises(ValueError, match=f"cannot read a tokenizer of '{kind}'"):
+        as_page(model, tokenizer)
 
 
 def fields_of(tokenizer):

@@ -53,7 +53,7 @@ TEXT = (
 SPECIAL = [END_OF_TEXT, "<|end|>", "<|end|><|of|>", UNKNOWN]
 
 
-SIZES = {"characters": None, "words": None, "bytes": None, "bpe": 260}
+SIZES = {**dict.fromkeys(KINDS), "bpe": 260}
 
 
 def make(kind: str, texts=(TEXT,), special_tokens=SPECIAL) -> Tokenizer:
@@ -96,8 +96,8 @@ def test_bytes_and_pairs_of_bytes_spell_any_text(bpe, text):
 
 @examples(100)
 @given(st.one_of(any_text, hostile_text).filter(bool))
-@pytest.mark.parametrize("kind", ["characters", "words"])
-def test_characters_and_words_spell_what_they_were_trained_on(kind, text):
+@pytest.mark.parametrize("kind", ["characters", "words", "wordpiece", "unigram"])
+def test_these_kinds_spell_what_they_were_trained_on(kind, text):
     trained = make(kind, [text], special_tokens=())
     assert trained.decode(trained.encode(text)) == text
 
@@ -722,6 +722,7 @@ FIELDS = (
     "tokens",
     "special_tokens",
     "merges",
+    "scores",
     "pattern",
 )
 json_values = st.recursive(
@@ -765,8 +766,7 @@ def test_a_failed_write_leaves_the_old_file(bpe, tmp_path, monkeypatch, write):
 
 
 def test_kinds_are_named():
-    assert list(KINDS) == ["characters", "words", "bytes", "bpe"]
-    with pytest.raises(
-        ValueError, match="choose from characters, words, bytes, bpe"
-    ):
-        train_tokenizer("wordpiece", ["text"])
+    names = "characters, words, bytes, bpe, wordpiece, unigram"
+    assert ", ".join(KINDS) == names
+    with pytest.raises(ValueError, match=f"choose from {names}"):
+        train_tokenizer("morphemes", ["text"])

@@ -1,4 +1,4 @@
-"""Turn text into ids and back: characters, words, bytes, byte-pair encoding."""
+"""Turn text into ids and back: characters, words, bytes, BPE, WordPiece, Unigram."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from llm.tokenizers.bytes import ByteTokenizer
 from llm.tokenizers.characters import CharacterTokenizer
 from llm.tokenizers.special import END_OF_TEXT, UNKNOWN
 from llm.tokenizers.storage import read_fields
+from llm.tokenizers.unigram import UnigramTokenizer
+from llm.tokenizers.wordpiece import WordPieceTokenizer
 from llm.tokenizers.words import WordTokenizer
 
 __all__ = [
@@ -22,6 +24,8 @@ __all__ = [
     "ByteTokenizer",
     "CharacterTokenizer",
     "Tokenizer",
+    "UnigramTokenizer",
+    "WordPieceTokenizer",
     "WordTokenizer",
     "from_fields",
     "load",
@@ -30,7 +34,14 @@ __all__ = [
 
 KINDS: dict[str, type[Tokenizer]] = {
     kind.kind: kind
-    for kind in (CharacterTokenizer, WordTokenizer, ByteTokenizer, BPETokenizer)
+    for kind in (
+        CharacterTokenizer,
+        WordTokenizer,
+        ByteTokenizer,
+        BPETokenizer,
+        WordPieceTokenizer,
+        UnigramTokenizer,
+    )
 }
 
 

@@ -99,6 +99,16 @@ def strings(fields: dict[str, Any], name: str) -> list[str]:
     return value
 
 
+def list_of_numbers(fields: dict[str, Any], name: str) -> list[float]:
+    """The field `name`. Raises `ValueError` if it is not a list of numbers."""
+    value = fields.get(name)
+    if not isinstance(value, list) or not all(
+        type(v) in (int, float) for v in value
+    ):
+        raise ValueError(f"its {name!r} is not a list of numbers")
+    return value
+
+
 def string_pairs(fields: dict[str, Any], name: str) -> list[tuple[str, str]]:
     """The field `name`. Raises `ValueError` if it is not a list of string pairs."""
     value = fields.get(name)
