@@ -252,6 +252,7 @@ function render({ model, el }) {
   }
 
   function go(step) {
+    if (both.hidden) return; // the expression cannot be read, and that is said
     at.value = Math.max(0, Math.min(done.length - 1, step));
     at.say();
     const now = done[+at.value], [title, ...lines] = inWords(parts, now);
