@@ -24,12 +24,15 @@ from book.workbook.plain import Plain
 from tests.house.plain import left_over
 
 ROOT = Path(__file__).resolve().parents[1]
-CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
+# An appendix has no exercises, and so no notebook of solutions.
+CHAPTERS = [path for path in NOTEBOOKS if path.stem[:2].isdecimal()]
 CAPTION = re.compile(r"(?:<a id=\"[\w-]+\"></a>)?\*\*Figure \d+\.\d+\.\*\* \S")
 
 
 def names():
-    return [f"{path.stem}{end}" for path in CHAPTERS for end in ("", SOLUTIONS)]
+    solutions = [f"{path.stem}{SOLUTIONS}" for path in CHAPTERS]
+    return [path.stem for path in NOTEBOOKS] + solutions
 
 
 def notebook(name):
