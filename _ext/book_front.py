@@ -9,6 +9,7 @@ each chapter. In print none of it is there: the table of contents follows.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterator
 
 from book_addresses import addresses
@@ -74,9 +75,7 @@ def of_part(part: Part, address: Address) -> Iterator[str]:
 
 def card(chapter: Chapter, address: Address) -> str:
     """A chapter: its number, title and line; how long it takes, or that it is planned."""
-    title, line = (
-        html.escape(x, quote=False) for x in (chapter.title, chapter.line)
-    )
+    title, line = (in_html(text) for text in (chapter.title, chapter.line))
     times, kind = "planned", ' class="planned"'
     if chapter.page:
         title = f'<a href="{address(chapter.page)}">{title}</a>'
@@ -86,6 +85,15 @@ def card(chapter: Chapter, address: Address) -> str:
         f'<li{kind} value="{chapter.number}"><h4><span>{chapter.number}</span> {title}'
         f"</h4><p>{line}</p><p>{times}</p></li>"
     )
+
+
+def in_html(text: str) -> str:
+    """Words with `code` in them.
+
+    >>> in_html("`a < b` & c")
+    '<code>a &lt; b</code> &amp; c'
+    """
+    return re.sub("`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 def roman(number: int) -> str:
