@@ -707,7 +707,7 @@ def predictions(notebook: Notebook) -> list[str]:
 
 
 # Heights on a page of full width, in pixels: tests/browser/test_form.py measures them.
-CODE_LINE, CODE_FRAME, PROSE_LINE, PROSE_COLUMNS = 16.8, 19.6, 27.3, 92
+CODE_LINE, CODE_FRAME, PROSE_LINE, PROSE_COLUMNS = 16.2, 20.4, 34.0, 86
 
 
 def heights(notebook: Notebook) -> tuple[float, float]:
