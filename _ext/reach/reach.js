@@ -1,7 +1,7 @@
 // The Tab key comes to one copy button, that of the code in sight; the arrow keys go on to
 // the next. And it comes to a box whose content is wider than itself, to move it.
 (() => {
-  const BOXES = "div.math, .output, .highlight pre, .llm-wide, .pst-scrollable-table-container";
+  const BOXES = "div.math, mjx-container[display=true], .output, .highlight pre, .llm-wide, .pst-scrollable-table-container";
   const STEP = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
   const seen = new Set();
   let buttons = [];

@@ -32,7 +32,12 @@ def page_of(site, path):
     return page
 
 
-@pytest.mark.parametrize("path", chapters(), ids=lambda p: p.stem)
+ASKED = [
+    path for path in chapters() if rules.balance in rules.rules_for(read(path))
+]
+
+
+@pytest.mark.parametrize("path", ASKED, ids=lambda p: p.stem)
 def test_the_rule_knows_how_high_code_and_prose_are(site, visit, path):
     page, _ = visit(page_of(site, path))
     measured = page.evaluate(HEIGHTS)
