@@ -137,6 +137,7 @@ const CSS = `
   .error { color: inherit; border-left: 4px solid var(--vermillion); padding-left: .6em; }
   svg { max-width: 100%; height: auto; display: block; }
   svg text { fill: currentColor; font-size: 13px; text-anchor: middle; }
+  @media (max-width: 480px) { svg text { font-size: 14px; } } /* the graph is narrower there, its text is not */
   input[type=number] { width: 6em; } input[type=text] { width: 18em; }
   label { margin-right: .4em; }`;
 
