@@ -12,6 +12,11 @@ from book.bundle import Bundle
 OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 CONTROLS = "input, select, textarea, button"
 
+IS_TEXT = "c => c.matches('textarea, input[type=text], input[type=search]')"
+REFUSED = """figure => [...figure.querySelector("*").shadowRoot.querySelectorAll(".error")]
+  .some((error) => error.checkVisibility() && error.textContent)"""
+TURN = """c => c.tagName === "BUTTON" """
+
 # What a figure shows. <output> is the read-out of a control, and left out: a slider
 # that changes nothing but its own read-out does nothing.
 SHOWN = """figure => {
@@ -62,19 +67,28 @@ def dead_controls(page: Page, figure: ElementHandle) -> list[str]:
     """The controls of a figure that change nothing it shows, and can be used.
 
     Buttons come last: a button that goes back to the start needs something to undo.
+    What a control replaces is looked for anew; a text that the figure cannot read is
+    taken back, for then nothing else moves.
     """
-    controls = figure.query_selector_all(CONTROLS)
-    controls.sort(key=lambda c: c.evaluate("c => c.tagName === 'BUTTON'"))
-    dead = []
-    for control in controls:
+    dead, i = [], 0
+    while i < len(controls := in_order(figure)):
+        control, i = controls[i], i + 1
         if control.is_disabled():  # by what another control says
             continue
-        before = figure.evaluate(SHOWN)
+        before, text = figure.evaluate(SHOWN), control.evaluate("c => c.value")
         move(control)
         page.wait_for_timeout(100)
         if figure.evaluate(SHOWN) == before:
             dead.append(control.evaluate("c => c.outerHTML"))
+        elif control.evaluate(IS_TEXT) and figure.evaluate(REFUSED):
+            control.fill(text)
     return dead
+
+
+def in_order(figure: ElementHandle) -> list[ElementHandle]:
+    """The controls as they are there now, in the order in which they are tried."""
+    controls = figure.query_selector_all(CONTROLS)
+    return sorted(controls, key=lambda c: c.evaluate(TURN))
 
 
 def page_with(bundle: Bundle, folder: Path) -> Path:
