@@ -254,20 +254,30 @@ class Sandbox:
         Memory comes last: whoever starts too many processes also takes memory.
         """
         limits, elapsed = self.limits, time.monotonic() - self.began
-        pids = self.group.members() if self.group else family(self.process.pid)
-        if len(pids) > limits.processes:
-            return (
-                f"it started more than {limits.processes} processes: a fork bomb?"
-            )
+        pids = self._pids()
+        if too_many := self._too_many(pids):
+            return too_many
         use = used_by(pids)
         if use.files > limits.files:
             return f"it made more than {limits.files} files"
         if use.handles > limits.handles:
             return f"it had more than {limits.handles} files and sockets open"
         if self._too_much_memory(pids):
+            # To measure takes time, in which a fork bomb has grown.
+            if too_many := self._too_many(self._pids()):
+                return too_many
             return f"it used more than {limits.megabytes} MB of memory"
         if use.processor_seconds > limits.processors * elapsed + 10:
             return f"it kept more than {limits.processors:g} processors busy"
+        return ""
+
+    def _pids(self) -> list[int]:
+        return self.group.members() if self.group else family(self.process.pid)
+
+    def _too_many(self, pids: list[int]) -> str:
+        most = self.limits.processes
+        if len(pids) > most:
+            return f"it started more than {most} processes: a fork bomb?"
         return ""
 
     def _too_much_memory(self, pids: list[int]) -> bool:

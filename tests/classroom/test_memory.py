@@ -10,7 +10,7 @@ import sys
 import attacks
 import pytest
 
-from classroom.sandbox import cgroups, monitor, seccomp
+from classroom.sandbox import cgroups, monitor, process, seccomp
 from classroom.sandbox.bubblewrap import command
 from classroom.sandbox.cgroups import ControlGroup
 from classroom.sandbox.limits import MEGABYTE, Limits, SandboxEnded
@@ -77,6 +77,19 @@ def test_a_fork_bomb_is_called_so(either_way, tmp_path):
         pytest.raises(SandboxEnded, match=words),
     ):
         shown(sandbox, bomb)
+
+
+def test_a_bomb_that_grows_while_its_memory_is_measured_is_called_so(
+    sandbox, tmp_path, monkeypatch
+):
+    """Both are too much at the end of the look; at its begin there were few."""
+    monkeypatch.setattr(cgroups, "place", lambda: None)
+    monkeypatch.setattr(Sandbox, "_monitor", lambda self, process: None)
+    with Sandbox(tmp_path, Limits(processes=6)) as watched:
+        looks = iter([[watched.process.pid], [watched.process.pid] * 7])
+        monkeypatch.setattr(process, "family", lambda pid: next(looks))
+        monkeypatch.setattr(process, "memory_of", lambda pids, enough: enough + 1)
+        assert "more than 6 processes: a fork bomb" in watched._excess()
 
 
 def test_whoever_starts_too_much_is_ended_in_the_cell_that_does(
