@@ -567,14 +567,12 @@ def equal_is_progress(losses, patience):
     return best, i
 
 
-@stop_early.mistake(
-    "a loss equal to the best is not counted: it has not been lower, so it counts like "
-    "one that is higher"
-)
-def equal_not_counted(losses, patience):
+def _counted(losses, patience, more):
+    """The rule with a count of one's own. more: the count after a loss, of the count
+    before it, the loss, and the lowest so far; a lower loss ends the count."""
     best = since = 0
     for i, loss in enumerate(losses):
-        since += loss > losses[best]
+        since = more(since, loss, losses[best])
         if loss < losses[best]:
             best, since = i, 0
         if since == patience:
@@ -583,17 +581,18 @@ def equal_not_counted(losses, patience):
 
 
 @stop_early.mistake(
+    "a loss equal to the best is not counted: it has not been lower, so it counts like "
+    "one that is higher"
+)
+def equal_not_counted(losses, patience):
+    return _counted(losses, patience, lambda n, loss, best: n + (loss > best))
+
+
+@stop_early.mistake(
     "a loss equal to the best sets the count back; only one that is lower does"
 )
 def equal_sets_back(losses, patience):
-    best = since = 0
-    for i, loss in enumerate(losses):
-        since = since + 1 if loss > losses[best] else 0
-        if loss < losses[best]:
-            best = i
-        if since == patience:
-            break
-    return best, i
+    return _counted(losses, patience, lambda n, loss, best: (n + 1) * (loss > best))
 
 
 @stop_early.mistake(
@@ -601,14 +600,7 @@ def equal_sets_back(losses, patience):
     "count begins after it"
 )
 def first_is_counted(losses, patience):
-    best = since = 0
-    for i, loss in enumerate(losses):
-        since += 1
-        if loss < losses[best]:
-            best, since = i, 0
-        if since == patience:
-            break
-    return best, i
+    return _counted(losses, patience, lambda n, loss, best: n + 1)
 
 
 @stop_early.mistake(

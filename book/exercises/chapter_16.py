@@ -567,15 +567,19 @@ def onwards_from_the_end(moves, accepting):
     return sorted(found)
 
 
+def _backwards(moves, accepting, n_rounds):
+    found = set(accepting)
+    for _ in range(n_rounds):
+        found |= {s for s, m in enumerate(moves) if found & set(m.values())}
+    return sorted(found)
+
+
 @alive.mistake(
     "two rounds backwards are not enough for every automaton: repeat until nothing is "
     "added"
 )
 def two_rounds(moves, accepting):
-    found = set(accepting)
-    for _ in range(2):
-        found |= {s for s, m in enumerate(moves) if found & set(m.values())}
-    return sorted(found)
+    return _backwards(moves, accepting, 2)
 
 
 @alive.mistake(
@@ -583,10 +587,7 @@ def two_rounds(moves, accepting):
     "added"
 )
 def three_rounds(moves, accepting):
-    found = set(accepting)
-    for _ in range(3):
-        found |= {s for s, m in enumerate(moves) if found & set(m.values())}
-    return sorted(found)
+    return _backwards(moves, accepting, 3)
 
 
 @alive.mistake(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from typing import ClassVar, TypeVar
 
 from llm.tokenizers.base import Tokenizer
-from llm.tokenizers.pretokens import find_pretokens, pretokenise, sure_length
-from llm.tokenizers.special import UNKNOWN
+from llm.tokenizers.pretokens import (
+    count_pretokens,
+    find_pretokens,
+    pretokenise,
+    sure_length,
+)
+from llm.tokenizers.special import UNKNOWN, check_special_tokens
 
 
 class PieceTokenizer(Tokenizer):
@@ -69,6 +74,33 @@ class PieceTokenizer(Tokenizer):
 
     def _sure_ordinary_length(self, text: str) -> int:
         return sure_length(find_pretokens(text))
+
+
+Learnt = TypeVar("Learnt", bound=Sized)
+
+
+def learn(
+    train: Callable[[Mapping[str, int], int | None], Learnt],
+    texts: Iterable[str],
+    vocab_size: int | None,
+    special_tokens: Sequence[str],
+    n_forms: int = 1,
+) -> tuple[Learnt, list[str]]:
+    """What `train` learns from the counts of pre-tokens, and the special tokens.
+
+    vocab_size: entries in all, special tokens included; None for all that is there.
+    n_forms: how many pieces each character is for a start.
+
+    Raises `ValueError` where there is nothing to learn from, no room for the
+    characters, or less to be learnt than was asked for.
+    """
+    special = check_special_tokens(special_tokens)
+    counts = count_pretokens(texts, special)
+    n_alphabet = n_forms * len(set().union(*counts))
+    room = room_for_pieces(vocab_size, n_alphabet, len(special))
+    learnt = train(counts, room)
+    check_filled(len(learnt), room, vocab_size, len(special))
+    return learnt, special
 
 
 def room_for_pieces(

@@ -9,8 +9,7 @@ from random import Random
 from typing import Any, Self
 
 from llm.tokenizers import storage
-from llm.tokenizers.pieces import PieceTokenizer, check_filled, room_for_pieces
-from llm.tokenizers.pretokens import count_pretokens
+from llm.tokenizers.pieces import PieceTokenizer, learn
 from llm.tokenizers.special import UNKNOWN, check_special_tokens
 
 LONGEST = 16  # characters of a piece
@@ -74,8 +73,10 @@ def log_sum(numbers: Iterable[float]) -> float:
     return most if most == -inf else most + log(sum(exp(x - most) for x in numbers))
 
 
-def forward_sums(text: str, scores: PieceScores) -> list[float]:
+def forward_sums(text: str, scores: PieceScores, alpha: float = 1.0) -> list[float]:
     """Of the text up to each place, ln of the sum over all its segmentations.
+
+    alpha: the power to which each of them counts.
 
     >>> scores = PieceScores({"a": log(0.5), "b": log(0.2), "ab": log(0.3)})
     >>> sums = forward_sums("ab", scores)
@@ -87,7 +88,7 @@ def forward_sums(text: str, scores: PieceScores) -> list[float]:
     sums = [0.0]
     for end in range(1, len(text) + 1):
         ways = scores.ending(text, end)
-        sums.append(log_sum(sums[start] + score for start, score in ways))
+        sums.append(log_sum(sums[start] + alpha * score for start, score in ways))
     return sums
 
 
@@ -120,16 +121,13 @@ def sample_segmentation(
 
     **Source:** Kudo 2018, section 3.3; drawn backwards from the forward sums.
     """
-    tempered = PieceScores({p: alpha * score for p, score in scores.items()})
-    tempered.unknown = alpha * scores.unknown
-    sums, pieces, end = forward_sums(text, tempered), [], len(text)
+    sums, pieces, end = forward_sums(text, scores, alpha), [], len(text)
     while end > 0:
-        starts, chances = zip(*tempered.ending(text, end), strict=True)
-        shares = [
-            exp(sums[start] + chance - sums[end])
-            for start, chance in zip(starts, chances, strict=True)
-        ]
-        (start,) = rng.choices(starts, shares)
+        shares = {
+            start: exp(sums[start] + alpha * score - sums[end])
+            for start, score in scores.ending(text, end)
+        }
+        (start,) = rng.choices([*shares], [*shares.values()])
         pieces.append(text[start:end])
         end = start
     return pieces[::-1]
@@ -271,12 +269,7 @@ class UnigramTokenizer(PieceTokenizer):
 
         Raises `ValueError` if the texts do not have so many.
         """
-        special = check_special_tokens(special_tokens)
-        counts = count_pretokens(texts, special)
-        n_alphabet = len(set().union(*counts))
-        room = room_for_pieces(vocab_size, n_alphabet, len(special))
-        scores = train_unigram(counts, room)
-        check_filled(len(scores), room, vocab_size, len(special))
+        scores, special = learn(train_unigram, texts, vocab_size, special_tokens)
         return cls(scores, special)
 
     def segment(self, pretoken: str) -> list[str]:
@@ -304,9 +297,8 @@ class UnigramTokenizer(PieceTokenizer):
             storage.from_readable(t) for t in storage.strings(fields, "tokens")
         ]
         special = storage.strings(fields, "special_tokens")
-        pieces = [
-            t.decode() for t in tokens if t not in {s.encode() for s in special}
-        ]
+        names = {name.encode() for name in special}
+        pieces = [token.decode() for token in tokens if token not in names]
         numbers = storage.list_of_numbers(fields, "scores")
         if len(numbers) != len(pieces):
             raise ValueError(

@@ -8,9 +8,8 @@ from itertools import pairwise
 from math import log
 from typing import Self
 
-from llm.tokenizers.pieces import PieceTokenizer, check_filled, room_for_pieces
-from llm.tokenizers.pretokens import count_pretokens
-from llm.tokenizers.special import UNKNOWN, check_special_tokens
+from llm.tokenizers.pieces import PieceTokenizer, learn
+from llm.tokenizers.special import UNKNOWN
 
 INSIDE = "##"  # in front of a piece that goes on with a word
 
@@ -201,12 +200,9 @@ class WordPieceTokenizer(PieceTokenizer):
 
         Raises `ValueError` if the texts run out of pairs before.
         """
-        special = check_special_tokens(special_tokens)
-        counts = count_pretokens(texts, special)
-        n_alphabet = 2 * len(set().union(*counts))
-        room = room_for_pieces(vocab_size, n_alphabet, len(special))
-        pieces = train_wordpiece(counts, room)
-        check_filled(len(pieces), room, vocab_size, len(special))
+        pieces, special = learn(
+            train_wordpiece, texts, vocab_size, special_tokens, n_forms=2
+        )
         return cls([t.encode() for t in (*pieces, *special)], special)
 
     def segment(self, pretoken: str) -> list[str]:
