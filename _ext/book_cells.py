@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 
+from book_nodes import is_code_cell
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -55,14 +56,6 @@ class FoldCells(SphinxPostTransform):
             source.replace_self(unprinted(named))
         else:
             source.parent.remove(source)
-
-
-def is_code_cell(node: nodes.Node) -> bool:
-    return (
-        isinstance(node, nodes.container)
-        and node.get("nb_element") == "cell_code"
-        and bool(node.children)
-    )
 
 
 def tick() -> nodes.strong:

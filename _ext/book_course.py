@@ -11,7 +11,7 @@ import html
 import textwrap
 from collections.abc import Callable, Iterator
 
-from book_front import roman
+from book_front import Address, leave_out, on_the_site, roman
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
@@ -19,7 +19,6 @@ from sphinx.util.docutils import SphinxDirective
 
 from book.contents import Chapter, Course, Part, courses, needed_directly, parts
 
-Address = Callable[[str], str]
 WIDTH, HEIGHT = 140, 74  # of a box
 ACROSS, DOWN, LEFT, TOP = 160, 132, 64, 32  # from box to box; margins
 LETTERS = 16  # on a line of a box
@@ -125,21 +124,6 @@ class CourseMap(SphinxDirective):
         return [course_map()]
 
 
-def visit_map(translator, node: course_map) -> None:
-    builder = translator.builder
-
-    def address(page: str) -> str:
-        return builder.get_relative_uri(builder.current_docname, page)
-
-    translator.body.append(drawing(address))
-    raise nodes.SkipNode
-
-
-def leave_out(translator, node: course_map) -> None:
-    """In print the table says it."""
-    raise nodes.SkipNode
-
-
 # --- The table and the ways, as Markdown ------------------------------------------
 
 
@@ -202,7 +186,9 @@ class CoursePaths(Markdown):
 
 
 def setup(app: Sphinx) -> dict:
-    app.add_node(course_map, html=(visit_map, None), latex=(leave_out, None))
+    app.add_node(
+        course_map, html=(on_the_site(drawing), None), latex=(leave_out, None)
+    )
     app.add_directive("course-map", CourseMap)
     app.add_directive("course-table", CourseTable)
     app.add_directive("course-paths", CoursePaths)

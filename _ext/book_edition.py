@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
-
-from book.workbook.book import addresses
+from book_addresses import addresses
 
 ROOT = Path(__file__).resolve().parents[1]
 LICENCES = {
@@ -92,4 +91,4 @@ def licence(name: str) -> str:
 
 def write(path: Path) -> None:
     """Write the file that bookstyle.inc reads."""
-    path.write_text(latex(edition(), addresses(ROOT / "pyproject.toml")), "utf-8")
+    path.write_text(latex(edition(), addresses()), "utf-8")

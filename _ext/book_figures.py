@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from book_addresses import addresses
 from book_keep import figure_height
+from book_nodes import ancestors
 from book_solutions import inline, raw
 from docutils import nodes
 from sphinx import addnodes
@@ -32,10 +33,7 @@ class RememberForms(SphinxPostTransform):
 
 def figures_of(bundle: nodes.container) -> list[nodes.figure]:
     """The figures in one of its forms, and those of which it is the picture."""
-    around, node = [], bundle.parent
-    while node is not None:
-        around += [node] if isinstance(node, nodes.figure) else []
-        node = node.parent
+    around = [a for a in ancestors(bundle) if isinstance(a, nodes.figure)]
     return [*bundle.findall(nodes.figure), *around]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+from book_scripts import write_static
 from sphinx.application import Sphinx
 
 FONTS = Path(__file__).parent / "fonts"
@@ -35,9 +36,8 @@ def face(path: Path) -> str:
 
 def write_sheet(app: Sphinx) -> None:
     if app.builder.format == "html":
-        sheet = Path(app.outdir, "_static", SHEET)
-        sheet.parent.mkdir(parents=True, exist_ok=True)
-        sheet.write_text(RIGHTS + "".join(map(face, sorted(FONTS.glob("*.woff2")))))
+        faces = map(face, sorted(FONTS.glob("*.woff2")))
+        write_static(app, SHEET, RIGHTS + "".join(faces))
 
 
 def setup(app: Sphinx) -> dict:

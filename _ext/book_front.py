@@ -110,14 +110,20 @@ def roman(number: int) -> str:
 KINDS = {"start": buttons, "game": game, "cards": cards}
 
 
+def on_the_site(draw: Callable[[Address], str]) -> Callable:
+    """What writes a node into a page: `draw`, given where other pages are."""
+
+    def visit(translator, node: nodes.Element) -> None:
+        builder = translator.builder
+        here = builder.current_docname
+        translator.body.append(draw(lambda p: builder.get_relative_uri(here, p)))
+        raise nodes.SkipNode
+
+    return visit
+
+
 def visit(translator, node: front) -> None:
-    builder = translator.builder
-
-    def address(page: str) -> str:
-        return builder.get_relative_uri(builder.current_docname, page)
-
-    translator.body.append(KINDS[node["kind"]](address))
-    raise nodes.SkipNode
+    on_the_site(KINDS[node["kind"]])(translator, node)
 
 
 def leave_out(translator, node: front) -> None:

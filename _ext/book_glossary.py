@@ -15,8 +15,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from book_index import TASKS, ancestors
+from book_index import TASKS
+from book_nodes import ancestors, headings_above, within
 from book_numbers import chapter_number
+from book_scripts import add_static, write_static
 from book_terms import by_form, forms
 from book_texts import plain_text
 from docutils import nodes
@@ -78,12 +80,12 @@ def either_case(form: str) -> str:
 
 def is_running_text(paragraph: nodes.paragraph) -> bool:
     """Whether a paragraph stands below a heading that is no fixed part's."""
-    above = list(ancestors(paragraph))
-    sections = [a for a in above if isinstance(a, nodes.section)]
-    headings = {a[0].astext() for a in sections if isinstance(a[0], nodes.title)}
-    shown = any(a.get("nb_element") == "cell_code_output" for a in above)
-    task = any(isinstance(a, TASKS) for a in above)
-    return len(sections) > 1 and not (headings & FIXED or shown or task)
+    headings = headings_above(paragraph)
+    shown = any(
+        a.get("nb_element") == "cell_code_output" for a in ancestors(paragraph)
+    )
+    fixed = FIXED & {*headings}
+    return len(headings) > 1 and not (fixed or shown or within(paragraph, TASKS))
 
 
 def texts(doctree: nodes.document) -> Iterator[nodes.Text]:
@@ -189,18 +191,12 @@ def write_texts(app: Sphinx) -> None:
     if app.builder.format == "html":
         by_anchor = {anchor: text for _, anchor, text in known_terms(app).values()}
         texts = json.dumps(by_anchor, ensure_ascii=False, separators=(",", ":"))
-        file = Path(app.outdir, "_static", TEXTS)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"globalThis.llmTerms = {texts};\n", encoding="utf-8")
-
-
-def configure(app: Sphinx, config) -> None:
-    config.html_static_path.append(str(SCRIPT.parent))
+        write_static(app, TEXTS, f"globalThis.llmTerms = {texts};\n")
 
 
 def setup(app: Sphinx) -> dict:
     app.add_post_transform(LinkTerms)
-    app.connect("config-inited", configure)
+    add_static(app, SCRIPT.parent)
     app.connect("env-check-consistency", lambda app, env: write_texts(app))
     app.connect("html-page-context", bring_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

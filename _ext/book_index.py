@@ -17,6 +17,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
+from book_nodes import ancestors, headings_above, within
 from book_numbers import chapter_number
 from book_terms import NOTATION, by_form, glossary_terms
 from book_texts import plain_text
@@ -66,17 +67,9 @@ def anchor(kind: str, name: str) -> str:
 
 
 # ------------------------------------------------------------------------ the terms
-def ancestors(node: nodes.Node) -> Iterator[nodes.Element]:
-    while (node := node.parent) is not None:
-        yield node
-
-
 def in_a_fixed_part(node: nodes.Node) -> bool:
     """Whether a node stands in an exercise, a solution or one of the fixed sections."""
-    above = list(ancestors(node))
-    sections = [a for a in above if isinstance(a, nodes.section) and len(a)]
-    headings = {a[0].astext() for a in sections if isinstance(a[0], nodes.title)}
-    return bool(headings & FIXED) or any(isinstance(a, TASKS) for a in above)
+    return bool(FIXED & {*headings_above(node)}) or within(node, TASKS)
 
 
 def before(node: nodes.Node) -> str:

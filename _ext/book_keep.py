@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from book_nodes import shows_code
 from book_solutions import inline, raw
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -34,13 +35,7 @@ class PrintCells(SphinxPostTransform):
 
 def is_shown_cell(node: nodes.Node) -> bool:
     """Whether it is a cell of code that shows something."""
-    return (
-        isinstance(node, nodes.container)
-        and node.get("nb_element") == "cell_code"
-        and len(node) == 2
-        and node[0].get("nb_element") == "cell_code_source"
-        and bool(node[1].children)
-    )
+    return shows_code(node) and len(node) == 2 and bool(node[1].children)
 
 
 def first_height(output: nodes.Element) -> int:

@@ -5,9 +5,9 @@ for the figures that run them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import sphinxcontrib.bibtex.plugin
+from book_scripts import write_static
 from sphinx.application import Sphinx
 from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import (
@@ -50,11 +50,10 @@ def bring_models(app, pagename, templatename, context, doctree) -> None:
     so each model is one, in the site once for all its pages.
     """
     body = context.get("body", "")
-    folder = Path(app.outdir, "_static/checkpoints")
     for name in checkpoints.named(body):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.js").write_text(checkpoints.as_script(name))
-        address = context["pathto"](f"_static/checkpoints/{name}.js", resource=True)
+        script = f"checkpoints/{name}.js"
+        write_static(app, script, checkpoints.as_script(name))
+        address = context["pathto"](f"_static/{script}", resource=True)
         body = f'<script src="{address}"></script>{body}'
     if "body" in context:
         context["body"] = checkpoints.without_bytes(body)

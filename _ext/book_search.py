@@ -17,6 +17,7 @@ from pathlib import Path
 
 from book_cells import fold
 from book_numbers import chapter_number
+from book_scripts import add_static
 from book_texts import plain_text
 from docutils import nodes
 from sphinx import addnodes
@@ -158,12 +159,8 @@ def search_page(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
     yield "search", {}, "search.html"
 
 
-def configure(app: Sphinx, config) -> None:
-    config.html_static_path.append(str(FOLDER))
-
-
 def setup(app: Sphinx) -> dict:
-    app.connect("config-inited", configure)
+    add_static(app, FOLDER)
     app.connect("builder-inited", begin)
     app.connect("doctree-resolved", collect, priority=900)
     app.connect("html-collect-pages", search_page)

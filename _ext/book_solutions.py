@@ -12,6 +12,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from book_nodes import shows_code, within
 from book_numbers import chapter_number
 from docutils import nodes
 from sphinx import addnodes
@@ -58,7 +59,7 @@ class PrintExercises(SphinxPostTransform):
 def leave_out_checks(page: nodes.Element, solution_class: type) -> None:
     """Take the checks of answers out of the cells of a chapter, and empty cells."""
     checker = ""
-    for cell in list(page.findall(is_cell)):
+    for cell in list(page.findall(shows_code)):
         code = next(cell.findall(nodes.literal_block))
         if found := CHECKER.search(code.astext()):
             checker = found[2] or found[1]
@@ -73,23 +74,6 @@ def leave_out_checks(page: nodes.Element, solution_class: type) -> None:
             code.rawsource, code[:] = text, [nodes.Text(text)]
         else:
             cell.parent.remove(cell)
-
-
-def is_cell(node: nodes.Node) -> bool:
-    """Whether it is a cell whose code is shown."""
-    return (
-        isinstance(node, nodes.container)
-        and node.get("nb_element") == "cell_code"
-        and bool(node.children)
-        and isinstance(node[0], nodes.container)
-        and node[0].get("nb_element") == "cell_code_source"
-    )
-
-
-def within(node: nodes.Node, kind: type) -> bool:
-    while node is not None and not isinstance(node, kind):
-        node = node.parent
-    return node is not None
 
 
 def without_checks(

@@ -42,12 +42,8 @@ CLASSES = {
     },
     "words": {"word": r"\w"},
 }
-IN_A_PAGE = (
-    "bpe",
-    "characters",
-    "words",
-    "bytes",
-)  # as llm/js/tokenizer.js has them
+# The kinds of tokenizers that llm/js/tokenizer.js has.
+IN_A_PAGE = ("bpe", "characters", "words", "bytes")
 
 
 def pack(

@@ -106,9 +106,7 @@ def weight_faults(file: Path, page: Page) -> Iterator[str]:
 
 def uncited(pages: dict[Path, Page]) -> Iterator[str]:
     """Works of the bibliography that no other page cites."""
-    (listing,) = [file for file in pages if file.name == "bibliography.html"] or [
-        None
-    ]
+    listing = next((f for f in pages if f.name == "bibliography.html"), None)
     cited = {
         unquote(urlsplit(link).fragment)
         for file, page in pages.items()
