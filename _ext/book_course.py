@@ -52,10 +52,12 @@ def drawing(address: Address) -> str:
     titles = (row_title(part, row) for row, part in enumerate(parts()))
     boxes = (box(chapter, address) for chapter in chapters().values())
     return (
+        '<figure class="llm-course"><figcaption>An arrow leads from a chapter to those '
+        "that need it.</figcaption>"
         f'<svg class="llm-map" viewBox="0 0 {width} {height}" role="group" '
         'aria-label="The chapters as boxes, part by part; an arrow leads from each '
         'chapter to those that build on it">'
-        f"{MARKER}{''.join((*arrows(), *titles, *boxes))}</svg>"
+        f"{MARKER}{''.join((*arrows(), *titles, *boxes))}</svg></figure>"
     )
 
 

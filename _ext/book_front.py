@@ -1,5 +1,6 @@
 """What only the first page has: buttons to start with, the guessing game, a card for
-each chapter. In print none of it is there: the table of contents follows.
+each chapter. Print has none of it, nor the sections of the game and of the cards; the
+table of contents says what there is.
 
     ```{start}         the buttons
     ```{game}          guess a story, against models and the oracle
@@ -13,9 +14,11 @@ import re
 from collections.abc import Callable, Iterator
 
 from book_addresses import addresses
+from book_nodes import ancestors
 from book_pdf import BUILT, FILE
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 from book.contents import Chapter, Part, parts
@@ -26,6 +29,21 @@ Address = Callable[[str], str]  # of a page, from the first one
 
 class front(nodes.General, nodes.Element):
     """A part of the first page; `kind` says which."""
+
+
+class PrintWithout(SphinxPostTransform):
+    """Leave out in print the sections that speak of what only a page can show."""
+
+    default_priority = 5  # before they are counted
+    formats = ("latex",)
+
+    def run(self, **options) -> None:
+        for node in list(self.document.findall(front)):
+            if node["kind"] in SECTIONS:
+                section = next(
+                    a for a in ancestors(node) if isinstance(a, nodes.section)
+                )
+                section.parent.remove(section)
 
 
 class Front(SphinxDirective):
@@ -108,6 +126,7 @@ def roman(number: int) -> str:
 # --- Sphinx -----------------------------------------------------------------------
 
 KINDS = {"start": buttons, "game": game, "cards": cards}
+SECTIONS = {"game", "cards"}  # those that have a section of their own
 
 
 def on_the_site(draw: Callable[[Address], str]) -> Callable:
@@ -131,6 +150,7 @@ def leave_out(translator, node: front) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_post_transform(PrintWithout)
     app.add_node(front, html=(visit, None), latex=(leave_out, None))
     for kind in KINDS:
         app.add_directive(kind, Front)

@@ -12,6 +12,7 @@ import book_course
 import book_feed
 import book_front
 import pytest
+from sphinx.application import Sphinx
 
 from book.contents import ROOT, courses, needed_directly, parts
 
@@ -94,6 +95,24 @@ def test_a_chapter_was_updated_when_git_saw_it_or_its_file_changed():
     assert book_feed.updated(WRITTEN[0].page) <= datetime.now(UTC)
     with pytest.raises(FileNotFoundError):
         book_feed.updated("chapters/99_not_there")
+
+
+def test_print_leaves_out_what_only_a_page_can_show(tmp_path):
+    """The sections of the game and of the cards go, the one with the buttons stays."""
+    page = "# Title\n\n{start}\n\n## A game\n\nGuess.\n\n{game}\n\n## Text\n\nRead."
+    page += "\n\n## Cards\n\n{cards}\n"
+    page = re.sub(r"\{(\w+)\}", r"```{\1}\n```", page)
+    (tmp_path / "index.md").write_text(page, "utf-8")
+    settings = {"extensions": ["myst_parser", "book_front"]}
+    app = Sphinx(
+        tmp_path, None, tmp_path / "out", tmp_path / "trees", "latex",
+        confoverrides=settings, status=None, freshenv=True,
+    )  # fmt: skip
+    app.build()
+    (made,) = (tmp_path / "out").glob("*.tex")
+    text = made.read_text("utf-8")
+    assert "Read." in text
+    assert "Guess." not in text and "A game" not in text and "Cards" not in text
 
 
 # --- the book as a course ---------------------------------------------------------
