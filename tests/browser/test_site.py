@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from figures import OVERFLOW, dead_controls
+from figures import OVERFLOW, barriers, dead_controls
 
 from book import viz
 
@@ -57,7 +57,7 @@ def pages(site):
 
 
 @pytest.mark.parametrize(("theme", "width"), VIEWS)
-def test_every_page_is_quiet_and_fits(site, visit, theme, width):
+def test_every_page_is_quiet_and_fits_and_can_be_used(site, visit, theme, width):
     found = []
     for path in pages(site):
         page, faults = visit(path, theme, width)
@@ -66,6 +66,7 @@ def test_every_page_is_quiet_and_fits(site, visit, theme, width):
             faults.append(f"shown {shown}, not {theme}")
         if (overflow := page.evaluate(OVERFLOW)) > 0:
             faults.append(f"{overflow} pixels too wide")
+        faults += barriers(page)
         found += [f"{path.relative_to(site)}: {fault}" for fault in faults]
     assert not found, "\n".join(found)
 
