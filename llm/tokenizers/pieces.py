@@ -79,7 +79,7 @@ class PieceTokenizer(Tokenizer):
 Learnt = TypeVar("Learnt", bound=Sized)
 
 
-def learn(
+def learn_pieces(
     train: Callable[[Mapping[str, int], int | None], Learnt],
     texts: Iterable[str],
     vocab_size: int | None,

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Self
 
 from llm.tokenizers import storage
-from llm.tokenizers.pieces import PieceTokenizer, learn
+from llm.tokenizers.pieces import PieceTokenizer, learn_pieces
 from llm.tokenizers.special import UNKNOWN, check_special_tokens
 
 LONGEST = 16  # characters of a piece
@@ -269,7 +269,7 @@ class UnigramTokenizer(PieceTokenizer):
 
         Raises `ValueError` if the texts do not have so many.
         """
-        scores, special = learn(train_unigram, texts, vocab_size, special_tokens)
+        scores, special = learn_pieces(train_unigram, texts, vocab_size, special_tokens)
         return cls(scores, special)
 
     def segment(self, pretoken: str) -> list[str]:

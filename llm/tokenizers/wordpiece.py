@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import log
 from typing import Self
 
-from llm.tokenizers.pieces import PieceTokenizer, learn
+from llm.tokenizers.pieces import PieceTokenizer, learn_pieces
 from llm.tokenizers.special import UNKNOWN
 
 INSIDE = "##"  # in front of a piece that goes on with a word
@@ -200,7 +200,7 @@ class WordPieceTokenizer(PieceTokenizer):
 
         Raises `ValueError` if the texts run out of pairs before.
         """
-        pieces, special = learn(
+        pieces, special = learn_pieces(
             train_wordpiece, texts, vocab_size, special_tokens, n_forms=2
         )
         return cls([t.encode() for t in (*pieces, *special)], special)
