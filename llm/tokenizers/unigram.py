@@ -269,7 +269,9 @@ class UnigramTokenizer(PieceTokenizer):
 
         Raises `ValueError` if the texts do not have so many.
         """
-        scores, special = learn_pieces(train_unigram, texts, vocab_size, special_tokens)
+        scores, special = learn_pieces(
+            train_unigram, texts, vocab_size, special_tokens
+        )
         return cls(scores, special)
 
     def segment(self, pretoken: str) -> list[str]:
