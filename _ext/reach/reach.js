@@ -37,7 +37,7 @@
 
   function openBoxes() {
     for (const box of document.querySelectorAll(BOXES)) {
-      const wide = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+      const wide = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
       if (wide) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
