@@ -103,8 +103,8 @@ def evaluate(
 
 
 def count_bytes(tokenizer: Tokenizer, ids: Tensor) -> tuple[int, int]:
-    """The bytes of text that ids stand for, an end mark for none; and how many of the
-    ids stand for anything, which are not counted among the bytes.
+    """The bytes of text that ids stand for, an end mark for none; and how many of
+    the ids stand for anything, which are not counted among the bytes.
 
     Raises `ValueError` for an id that is not in the vocabulary.
     """

@@ -1,8 +1,9 @@
-"""How sure can we be? Intervals, a test for pairs, and how many rows a question needs.
+"""How sure can we be? Intervals, a test for pairs, and how many rows a question
+needs.
 
-Every function takes what was measured, one number a row or a run, and assumes nothing
-about how the numbers are distributed, but `rows_needed`, which plans and says so.
-"""
+Every function takes what was measured, one number a row or a run, and assumes
+nothing about how the numbers are distributed, but `rows_needed`, which plans and
+says so."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-# Up to so many differences, all ways to flip their signs are tried; beyond, a sample.
+# Up to so many differences, all ways to flip signs are tried; beyond, a sample.
 EXACT_FLIPS = 14
 
 
@@ -25,13 +26,14 @@ def bootstrap_interval(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Where a number that was computed from rows lies, as far as these rows can tell.
+    """Where a number that was computed from rows lies, as far as they can tell.
 
-    rows: (n, …), what was measured of each row. statistic: from such a tensor to one
-    number. As many rows are drawn, with replacement, again and again; the interval
-    leaves out the same share of the results at both ends.
+    rows: (n, …), what was measured of each row. statistic: from such a tensor to
+    one number. As many rows are drawn, with replacement, again and again; the
+    interval leaves out the same share of the results at both ends.
 
-    Raises `ValueError` for fewer than two rows, or a confidence not between 0 and 1.
+    Raises `ValueError` for fewer than two rows, or a confidence not between 0 and
+    1.
 
     **Source:** Efron (1979); the percentile method, Efron and Tibshirani (1993),
     chapter 13.
@@ -52,12 +54,13 @@ def bootstrap_interval(
 def sign_flip_test(
     differences: Tensor, *, n_flips: int = 10_000, seed: int = 0
 ) -> float:
-    """How often chance alone makes a mean difference as large as this one, or larger.
+    """How often chance alone makes a mean difference as large as this one.
 
     differences: (n,), of pairs: the same row, or the same seed, measured for two
     models. If the models are equally good, each difference could as well have the
-    other sign. Up to 14 differences all signs are tried, beyond that `n_flips` random
-    ones. Returns the p-value, between 0 and 1, for a difference in either direction.
+    other sign. Up to 14 differences all signs are tried, beyond that `n_flips`
+    random ones. Returns the p-value, between 0 and 1, for a difference in either
+    direction.
 
     Raises `ValueError` where there is no difference to look at.
 
@@ -83,9 +86,9 @@ def mean_interval(
     """Where a mean lies, as far as a few independent values can tell, such as the
     losses of a few seeds.
 
-    values: (n,). The fewer there are, the more standard errors the interval takes to
-    each side: of three values 4.3, of many 1.96. For values that are roughly normally
-    distributed. Raises `ValueError` for fewer than two.
+    values: (n,). The fewer there are, the more standard errors the interval takes
+    to each side: of three values 4.3, of many 1.96. For values that are roughly
+    normally distributed. Raises `ValueError` for fewer than two.
 
     **Source:** Student (1908).
     """
@@ -112,7 +115,7 @@ def share_interval(
     """
     if n < 1 or not 0 <= n_right <= n:
         raise ValueError(
-            f"{n_right} of {n} is no share: give how many are right, and of how many"
+            f"{n_right} of {n} is no share: give how many are right, of how many"
         )
     check_share("confidence", confidence)
     z = normal_quantile((1 + confidence) / 2)
@@ -128,10 +131,11 @@ def rows_needed(
 ) -> int:
     """How many rows, or seeds, a comparison of pairs needs to see a difference.
 
-    difference: the smallest one that we should not like to miss. spread: the standard
-    deviation of the difference from row to row, in the same unit. level: how often a
-    test may find a difference where there is none; power: how often it is to find one
-    that is there. For means that are normally distributed, so of many rows.
+    difference: the smallest one that we should not like to miss. spread: the
+    standard deviation of the difference from row to row, in the same unit. level:
+    how often a test may find a difference where there is none; power: how often it
+    is to find one that is there. For means that are normally distributed, so of
+    many rows.
 
     Raises `ValueError` for a difference of 0, which no number of rows shows, a
     negative spread, or shares that are not between 0 and 1.
@@ -143,8 +147,8 @@ def rows_needed(
     """
     if difference == 0 or spread < 0:
         raise ValueError(
-            f"difference={difference}, spread={spread}: the difference must not be 0, "
-            "the spread not negative"
+            f"difference={difference}, spread={spread}: the difference must not be "
+            "0, the spread not negative"
         )
     check_share("level", level)
     check_share("power", power)
@@ -160,8 +164,9 @@ def normal_quantile(share: float) -> float:
 def student_quantile(share: float, freedom: int) -> float:
     """Below which point a share of Student's distribution lies.
 
-    share: 1/2 or more. freedom: how many values were measured, less one. The area under
-    the density is summed up from 0, in steps of an angle in which it is smooth.
+    share: 1/2 or more. freedom: how many values were measured, less one. The area
+    under the density is summed up from 0, in steps of an angle in which it is
+    smooth.
 
     >>> round(student_quantile(0.975, 2), 3)
     4.303

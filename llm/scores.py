@@ -1,8 +1,7 @@
 """Score what a model answers: by choice, word by word, and against the truth.
 
-Texts are lists of words here, or of whatever they are cut into: how a text is cut is
-part of a score, and is decided by whoever asks.
-"""
+Texts are lists of words here, or of whatever they are cut into: how a text is cut
+is part of a score, and is decided by whoever asks."""
 
 from __future__ import annotations
 
@@ -31,8 +30,8 @@ def continuation_log_probs(
 
     model: from ids (B, T) to logits (B, T, V); an oracle is one. prompt,
     continuations: ids, none of them empty. Returns (n,), the sum of ln p over the
-    tokens of each, −inf for what is impossible. The first token of a continuation is
-    predicted by the last one of the prompt.
+    tokens of each, −inf for what is impossible. The first token of a continuation
+    is predicted by the last one of the prompt.
 
     Raises `ValueError` for an empty prompt, or an empty continuation.
     """
@@ -65,7 +64,7 @@ def normalise_answer(text: str) -> str:
 
 
 def exact_match(answer: str, accepted: Iterable[str]) -> bool:
-    """Is an answer one of those that are accepted, but for what is no difference?"""
+    """Is it one of the accepted answers, but for what is no difference?"""
     return normalise_answer(answer) in {normalise_answer(a) for a in accepted}
 
 
@@ -121,7 +120,8 @@ def bleu(
     references: for each candidate, one or several. Returns a number from 0 to 1, of
     all texts together: the geometric mean of the precisions for each n, times a
     penalty where the candidates are shorter than the references nearest in length.
-    smooth: where no run of n words is shared, count 1/2, the next time 1/4, and so on.
+    smooth: where no run of n words is shared, count 1/2, the next time 1/4, and so
+    on.
 
     Raises `ValueError` unless every candidate has a reference.
 
@@ -169,8 +169,8 @@ def check_references(
     """Refuse candidates that have nothing to be compared with."""
     if len(candidates) != len(references) or not all(references):
         raise ValueError(
-            f"{len(candidates)} candidates and references for {len(references)}: each "
-            "candidate needs a list of at least one reference"
+            f"{len(candidates)} candidates and references for {len(references)}: "
+            "each candidate needs a list of at least one reference"
         )
 
 
@@ -190,9 +190,10 @@ def rouge_l(candidate: Words, reference: Words) -> Overlap:
     """How long the longest row of words is that both texts have in the same order,
     not necessarily side by side.
 
-    **Source:** Lin (2004), section 3.1, with precision and recall equally important.
+    **Source:** Lin (2004), section 3.1, with precision and recall equally
+    important.
 
-    >>> round(rouge_l("the red kite".split(), "the small red kite".split()).recall, 3)
+    >>> rouge_l("the red kite".split(), "the small red kite".split()).recall
     0.75
     """
     n = longest_common_subsequence(candidate, reference)
@@ -221,9 +222,9 @@ def reliability(predicted: Tensor, happened: Tensor, n_bins: int = 10) -> Tensor
     """Of what was predicted with such a probability, how much happened?
 
     predicted: (n,), probabilities. happened: (n,), 0 or 1, or the true probability
-    where it is known. Returns (n_bins, 3): for each of n_bins equal parts of 0 … 1 the
-    mean prediction, the mean of what happened, and how many there are; nan without
-    any. A prediction on an edge belongs to the part above, 1 to the last.
+    where it is known. Returns (n_bins, 3), for equal parts of 0 … 1: the mean
+    prediction, the mean of what happened, and how many there are; nan without any.
+    A prediction on an edge belongs to the part above, 1 to the last.
 
     Raises `ValueError` for what is no probability, or numbers of another shape.
 
@@ -250,9 +251,10 @@ def reliability(predicted: Tensor, happened: Tensor, n_bins: int = 10) -> Tensor
 def calibration_error(
     predicted: Tensor, happened: Tensor, n_bins: int = 10
 ) -> float:
-    """How far predictions are from what happened, on average over the parts of 0 … 1.
+    """How far predictions are from what happened, averaged over parts of 0 … 1.
 
-    Known as the expected calibration error, ECE. Arguments and errors as `reliability`.
+    Known as the expected calibration error, ECE. Arguments and errors as
+    `reliability`.
 
     **Source:** Guo et al. (2017), equation 3.
     """
@@ -285,26 +287,28 @@ def seen_share(text: Words, training: Iterable[Words], n: int = 13) -> float:
 class Verdicts(NamedTuple):
     """What a judge says of pairs that were shown in both orders."""
 
-    win_rate: float  # how often A is preferred, over both orders
-    first_rate: (
-        float  # how often what is shown first is preferred; 1/2 without bias
-    )
-    consistent: float  # the share of pairs with the same winner in both orders
+    # How often A is preferred, over both orders.
+    win_rate: float
+    # How often what is shown first is preferred; 1/2 without a bias.
+    first_rate: float
+    # The share of pairs with the same winner in both orders.
+    consistent: float
 
 
 def both_orders(a_first: Tensor, a_second: Tensor) -> Verdicts:
     """Judge a judge: show each pair twice, in both orders.
 
-    a_first, a_second: (n,), true where A was preferred, when it was shown first, and
-    when it was shown second. Raises `ValueError` for no pairs, or unequal numbers.
+    a_first, a_second: (n,), true where A was preferred, when it was shown first,
+    and when it was shown second. Raises `ValueError` for no pairs, or unequal
+    numbers.
 
     **Source:** Zheng et al. (2023), section 3.4.
     """
     a_first, a_second = a_first.double(), a_second.double()
     if a_first.shape != a_second.shape or len(a_first) == 0:
         raise ValueError(
-            f"verdicts of shape {tuple(a_first.shape)} and {tuple(a_second.shape)}: "
-            "show each pair in both orders, at least one pair"
+            f"verdicts of shape {tuple(a_first.shape)} and "
+            f"{tuple(a_second.shape)}: show each pair twice, at least one pair"
         )
     return Verdicts(
         win_rate=float((a_first + a_second).mean() / 2),

@@ -207,8 +207,19 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "held_out_loss": 15,
         "row_losses": 15,
         "above_the_floor": 15,
+        "mean_and_error": 18,
+        "count_bytes": 18,
+        "below_the_floor": 18,
+        "*": None,
+    },
+    "intervals": {
+        "normal_quantile": None,
+        "student_quantile": None,
+        "check_rows": None,
+        "check_share": None,
         "*": 18,
     },
+    "scores": {"check_references": None, "*": 18},
 }
 
 

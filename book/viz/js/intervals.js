@@ -4,9 +4,9 @@ import { button, element, onInput, row, select, shape, slider } from "./elements
 
 const N_EXPERIMENTS = 50;
 const WAYS = {
-  stories: "one run each, interval over the stories",
-  apart: "several seeds, other ones for each recipe",
-  paired: "several seeds, the same for both",
+  stories: "one run each, over stories",
+  apart: "seeds of their own",
+  paired: "the same seeds",
 };
 const CSS = `
   .side { display: flex; flex-wrap: wrap; gap: .4em 1.4em; align-items: flex-start; }
