@@ -95,7 +95,7 @@ def overlap(n_common: int, n_candidate: int, n_reference: int) -> Overlap:
 
 
 def ngrams(words: Words, n: int) -> Counter:
-    """How often each run of n words occurs.
+    """How often each n-gram, n words in a row, occurs.
 
     >>> ngrams("a b a b".split(), 2)
     Counter({('a', 'b'): 2, ('b', 'a'): 1})
@@ -115,12 +115,12 @@ def bleu(
     max_n: int = 4,
     smooth: bool = True,
 ) -> float:
-    """How many runs of 1 to max_n words some texts share with their references.
+    """How many n-grams, n up to max_n, some texts share with their references.
 
     references: for each candidate, one or several. Returns a number from 0 to 1, of
     all texts together: the geometric mean of the precisions for each n, times a
     penalty where the candidates are shorter than the references nearest in length.
-    smooth: where no run of n words is shared, count 1/2, the next time 1/4, and so
+    smooth: where no n-gram is shared, count 1/2, the next time 1/4, and so
     on.
 
     Raises `ValueError` unless every candidate has a reference.
@@ -175,7 +175,7 @@ def check_references(
 
 
 def rouge_n(candidate: Words, reference: Words, n: int = 2) -> Overlap:
-    """How many runs of n words a text shares with a reference.
+    """How many n-grams a text shares with a reference.
 
     **Source:** Lin (2004), section 2.
 
@@ -266,19 +266,19 @@ def calibration_error(
 
 
 def seen_share(text: Words, training: Iterable[Words], n: int = 13) -> float:
-    """The share of a text's runs of n words that stand in a training text.
+    """The share of a text's n-grams that stand in a training text.
 
     Raises `ValueError` for a text of fewer than n words.
 
-    **Source:** Brown et al. (2020), appendix C, with n = 13.
+    **Source:** Brown et al. (2020), appendix C, with n up to 13.
     """
-    runs = ngrams(text, n)
-    if not runs:
-        raise ValueError(f"a text of {len(text)} words has no run of {n}; lower n")
+    rows = ngrams(text, n)
+    if not rows:
+        raise ValueError(f"a text of {len(text)} words has no row of {n}; lower n")
     seen = set()
     for other in training:
-        seen |= ngrams(other, n).keys() & runs.keys()
-    return sum(runs[run] for run in seen) / runs.total()
+        seen |= ngrams(other, n).keys() & rows.keys()
+    return sum(rows[row] for row in seen) / rows.total()
 
 
 # --- Judges -----------------------------------------------------------------------

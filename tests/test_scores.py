@@ -172,7 +172,7 @@ def test_what_was_seen_is_counted_by_runs():
     )
     assert seen_share(text, [text, text], n=3) == 1
     assert seen_share(text, [["e", "d", "c", "b", "a"]], n=2) == 0
-    with pytest.raises(ValueError, match="no run of 13"):
+    with pytest.raises(ValueError, match="no row of 13"):
         seen_share(text, [], n=13)
 
 

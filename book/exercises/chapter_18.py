@@ -27,6 +27,7 @@ def paired() -> Iterator[tuple]:
     yield [0.51, 0.48, 0.55], [0.50, 0.46, 0.55]
     yield [0.5, 0.6, 0.7, 0.8], [0.6, 0.6, 0.7, 1.2]
     yield [0.4, 0.9], [0.5, 0.7]
+    yield [0.4, 0.5, 0.6], [0.5, 0.6, 0.65]
     yield _losses(7), _losses(7)
 
 
@@ -118,6 +119,12 @@ def the_sum(usual, other):
     return sum(less), statistics.stdev(less) / math.sqrt(len(less))
 
 
+@paired.mistake("the size of the mean; it keeps its sign")
+def without_a_sign(usual, other):
+    mean, error = _mean_and_error(_differences(usual, other))
+    return abs(mean), error
+
+
 @paired.mistake(
     "each difference is divided by the usual loss: a share. The plain difference is asked "
     "for, in nats"
@@ -147,11 +154,13 @@ def chosen() -> Iterator[tuple]:
     yield [-2.0, -3.0], ["drum", "tambourine"]
     yield [-2.0, -4.4], ["cat", "ape hut"]
     yield [-6.0, -6.6], ["été", "rains"]
-    yield [-3.0, -5.0, -3.0], ["box", "tiger", "fox"]
+    yield [-3.0, -6.0, -3.0], ["box", "tiger", "fox"]
     yield [-1.0, -1.0, -8.0], ["kite", "doll", "cup and ball"]
     yield [-9.0, -12.0], ["a b c", "drumstick"]
     yield [-5.0, -2.0], ["ox", "kite"]
     yield [-2.0, -2.3], ["xylophone set", "cup"]
+    yield [-6.0, -6.6], ["a b c d", "unicorn"]
+    yield [-1.0, -3.0], ["skateboard", "cup"]
 
 
 @chosen.right
@@ -238,6 +247,21 @@ def the_score(log_probs, answers):
     return max(p / len(a.encode()) for p, a in zip(log_probs, answers, strict=True))
 
 
+@chosen.mistake("the blanks were not counted; they are bytes of the answer as well")
+def without_blanks(log_probs, answers):
+    return max(
+        range(len(answers)),
+        key=lambda i: log_probs[i] / len(answers[i].replace(" ", "").encode()),
+    )
+
+
+@chosen.mistake("the logarithms were multiplied by the length; divide")
+def times_bytes(log_probs, answers):
+    return max(
+        range(len(answers)), key=lambda i: log_probs[i] * len(answers[i].encode())
+    )
+
+
 @chosen.mistake(
     "the least likely was chosen; logarithms of probabilities are negative, and the "
     "largest is the one nearest to zero"
@@ -266,6 +290,7 @@ def from_one(log_probs, answers):
 def clipped_precision() -> Iterator[tuple]:
     """`clipped_precision(candidate, references, n)`: a share."""
     cat = _words("the cat is on the mat")
+    yield _words("the cat sat on the mat"), [cat], 1
     yield _words("the the the the the the the"), [cat], 1
     yield _words("the cat the cat on the mat"), [cat, _words("a cat")], 2
     yield _words("a a b"), [_words("a c"), _words("a a")], 1
@@ -275,6 +300,8 @@ def clipped_precision() -> Iterator[tuple]:
     yield ["a"], [_words("a b")], 2
     yield _words("b a b a b"), [_words("a b a b")], 3
     yield _words("A cat"), [_words("a cat")], 1
+    yield _words("a b"), [_words("a x"), _words("b y")], 1
+    yield _words("a cat"), [_words("the cat sat")], 1
 
 
 def _words(text: str) -> list[str]:
@@ -400,6 +427,41 @@ def the_least_often(candidate, references, n):
 
 
 @clipped_precision.mistake(
+    "the best reference as a whole was taken; each n-gram has a best reference of its own"
+)
+def the_best_reference(candidate, references, n):
+    found = _runs(candidate, n)
+    best = max((found & _runs(text, n)).total() for text in references)
+    return best / max(1, found.total())
+
+
+@clipped_precision.mistake(
+    "part of a word was found inside another; compare whole words"
+)
+def inside_words(candidate, references, n):
+    runs = [" ".join(run) for run in _runs(candidate, n).elements()]
+    texts = [" ".join(text) for text in references]
+    right = sum(
+        min(runs.count(run), max(text.count(run) for text in texts))
+        for run in set(runs)
+    )
+    return right / max(1, len(runs))
+
+
+@clipped_precision.mistake("only the last reference was looked at")
+def the_last_alone(candidate, references, n):
+    return by_counters(candidate, references[-1:], n)
+
+
+@clipped_precision.mistake(
+    "each n-gram counts at most once above the line, and as often as it comes below it"
+)
+def clipped_to_one(candidate, references, n):
+    found = _runs(candidate, n)
+    return len(found.keys() & _most(references, n).keys()) / max(1, found.total())
+
+
+@clipped_precision.mistake(
     "capitals were made small; words are compared as they are"
 )
 def lower_case(candidate, references, n):
@@ -425,7 +487,7 @@ def how_many(candidate, references, n):
 @exercise("two numbers: one may be zero while the other is not")
 def too_sure() -> Iterator[tuple]:
     """`too_sure(predicted, truth)`: on average, and at the single event."""
-    yield [0.9, 0.8, 0.3], [0.7, 0.9, 0.2]
+    yield [0.9, 0.75, 0.3], [0.7, 0.9, 0.2]
     yield [0.5, 0.5], [0.1, 0.9]
     yield [0.2, 0.4, 0.6, 0.8], [0.5, 0.4, 0.1, 0.9]
     yield [1.0], [0.6]
@@ -505,6 +567,12 @@ def over_one_less(predicted, truth):
     return tuple(x * n / max(1, n - 1) for x in by_lists(predicted, truth))
 
 
+@too_sure.mistake("the share of events that are too sure; by how much is asked for")
+def how_many_too_sure(predicted, truth):
+    share = sum(p > q for p, q in zip(predicted, truth, strict=True)) / len(truth)
+    return share, by_lists(predicted, truth)[1]
+
+
 @too_sure.mistake("the mean prediction; the mean truth is to be subtracted from it")
 def the_mean_prediction(predicted, truth):
     return sum(predicted) / len(predicted), by_lists(predicted, truth)[1]
@@ -535,6 +603,8 @@ def flips() -> Iterator[tuple]:
     yield ([-0.01, -0.02, -0.015, 0.005],)
     yield ([0.1, -0.1],)
     yield ([0.1, 0.2, 0.3, -0.6],)
+    yield ([0.1, 0.2, -0.3, 0.3],)
+    yield ([1e-4, 2e-4, -3e-4, 5e-4, 1e-4],)
     yield ([0.3],)
     yield ([0.0, 0.0, 0.2],)
     yield ([0.02, 0.01, 0.03, -0.005, 0.015, 0.01],)
@@ -626,6 +696,35 @@ def share_of_signs(differences):
 @flips.mistake("all orders were tried; it is the signs that are flipped")
 def by_orders(differences):
     return 1.0
+
+
+@flips.mistake(
+    "signs were 0 and 1: that leaves differences out, where it should turn them round"
+)
+def zeros_and_ones(differences):
+    d = [float(x) for x in differences]
+    sums = [
+        sum(s * x for s, x in zip(w, d, strict=True))
+        for w in product((0, 1), repeat=len(d))
+    ]
+    return sum(abs(x) >= abs(sum(d)) - 1e-9 for x in sums) / len(sums)
+
+
+@flips.mistake(
+    "the difference of a thousandth counts; only a billionth is rounding"
+)
+def too_tolerant(differences):
+    sums = _sums(differences)
+    return sum(abs(x) >= abs(sums[0]) - 1e-3 for x in sums) / len(sums)
+
+
+@flips.mistake(
+    "equal sums differ in their last digits, and were counted as smaller: allow a "
+    "billionth"
+)
+def without_tolerance(differences):
+    sums = _sums(differences)
+    return sum(abs(x) >= abs(sums[0]) for x in sums) / len(sums)
 
 
 @flips.mistake("divided by the number of differences; there are 2ⁿ ways")

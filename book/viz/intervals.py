@@ -26,7 +26,7 @@ ALT = (
     "Three columns of fifty horizontal intervals around a line at zero. With one run for "
     "each recipe and an interval over the stories, most intervals leave out zero, some "
     "on the left and some on the right. With three seeds the intervals are wide and most "
-    "hold zero; they are narrower where the same seeds are compared."
+    "hold zero; for this recipe the pairs are the widest of all."
 )
 
 
@@ -114,7 +114,7 @@ def picture(
         for i, one in enumerate(experiments(usual, other, counts, way)):
             colour = BLUE if one.high < 0 else VERMILLION if one.low > 0 else GREY
             width = 0.9 if colour == GREY else 1.6
-            ax.plot([one.low, one.high], [i, i], color=colour, lw=width)
+            ax.plot([one.low, one.high], [i, i], "-", color=colour, lw=width)
             ax.plot(one.middle, i, ".", color=colour, ms=3)
         ax.axvline(0, color="black", lw=0.8)
         ax.axvline(truth, color=GREEN, ls="--", lw=1.2)
