@@ -818,7 +818,7 @@ def sum_of_examples(x, up, head, targets):
 
 
 @window_gradient.mistake(
-    "on its way to up the gradient passes through head: multiply by head turned"
+    "on its way to up the gradient passes through head: multiply by head transposed"
 )
 def past_the_head(x, up, head, targets):
     return _back(
@@ -842,8 +842,8 @@ def straight_forward(x, up, head, targets):
 
 
 @window_gradient.mistake(
-    "this is the gradient turned: it has the shape of up, as what goes in stands on the "
-    "left, turned"
+    "this is the gradient transposed: it has the shape of up, as what goes in stands on "
+    "the left, transposed"
 )
 def turned_up(x, up, head, targets):
     return _back(x, up, head, targets).T
