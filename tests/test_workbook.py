@@ -25,9 +25,11 @@ from tests.house.plain import left_over
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
-# An appendix has no exercises, and so no notebook of solutions.
-CHAPTERS = [path for path in NOTEBOOKS if path.stem[:2].isdecimal()]
-CAPTION = re.compile(r"(?:<a id=\"[\w-]+\"></a>)?\*\*Figure \d+\.\d+\.\*\* \S")
+# An appendix without exercises has no notebook of solutions.
+CHAPTERS = [
+    path for path in NOTEBOOKS if "{solution-start}" in path.read_text("utf-8")
+]
+CAPTION = re.compile(r"(?:<a id=\"[\w-]+\"></a>)?\*\*Figure [\dA-Z]+\.\d+\.\*\* \S")
 
 
 def names():
