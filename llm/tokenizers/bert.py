@@ -40,7 +40,7 @@ class BertTokenizer(WordPieceTokenizer):
 
     @classmethod
     def load_bert(cls, path: str | Path) -> Self:
-        """Read `vocab.txt`. Raises `ValueError` if it is none, or has no `[UNK]`."""
+        """Read `vocab.txt`. Raises `ValueError` if it has no line `[UNK]`."""
         tokens = read_text(path).removesuffix("\n").split("\n")
         if "[UNK]" not in tokens:
             raise ValueError(

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import exp, inf, log
 from random import Random
-from typing import Any, Self
+from typing import Self
 
-from llm.tokenizers import storage
-from llm.tokenizers.pieces import PieceTokenizer, learn_pieces
-from llm.tokenizers.special import UNKNOWN, check_special_tokens
+from llm.tokenizers.pieces import learn_pieces
+from llm.tokenizers.score_files import ScoreFiles, check_scores, with_unknown
+from llm.tokenizers.special import check_special_tokens
 
 LONGEST = 16  # characters of a piece
 SEEDS = 10  # times as many pieces as are wanted are there at first
@@ -221,13 +221,14 @@ def train_unigram(
         scores = prune_pieces(scores, max(n_pieces, int(KEPT * len(scores))))
 
 
-class UnigramTokenizer(PieceTokenizer):
+class UnigramTokenizer(ScoreFiles):
     """Cuts each pre-token into the most likely row of pieces.
 
     scores: the log-probability of each piece. Characters that no piece spells are
     unknown, a run of them as one.
 
-    >>> tokenizer = UnigramTokenizer({"l": -3, "o": -3, "w": -3, "low": -4, "lo": -5})
+    >>> scores = {"l": -3, "o": -3, "w": -3, "low": -4, "lo": -5}
+    >>> tokenizer = UnigramTokenizer(scores)
     >>> tokenizer.segment("lowlo")
     ['low', 'lo']
 
@@ -242,7 +243,7 @@ class UnigramTokenizer(PieceTokenizer):
         special_tokens: Iterable[str] = (),
         tokens: Sequence[bytes] | None = None,
     ) -> None:
-        """tokens: in the order of their ids; None for the pieces, then special ones.
+        """tokens: in the order of their ids; None for pieces, then special ones.
 
         Raises `ValueError` if these contradict each other.
         """
@@ -251,11 +252,7 @@ class UnigramTokenizer(PieceTokenizer):
         super().__init__(expected if tokens is None else tokens, special)
         if odd := self.vocab.keys() ^ set(expected):
             raise ValueError(f"scores and vocabulary disagree about {min(odd)!r}")
-        for piece, score in scores.items():
-            if not -inf < score <= 0 or not piece:
-                raise ValueError(
-                    f"piece {piece!r} has the score {score}: give a log-probability"
-                )
+        check_scores(scores)
         self.scores = PieceScores(scores)
 
     @classmethod
@@ -275,35 +272,9 @@ class UnigramTokenizer(PieceTokenizer):
         return cls(scores, special)
 
     def segment(self, pretoken: str) -> list[str]:
-        return self._named(best_segmentation(pretoken, self.scores))
+        return with_unknown(best_segmentation(pretoken, self.scores), self.scores)
 
     def sample(self, pretoken: str, rng: Random, alpha: float = 1.0) -> list[str]:
         """Pieces of a pre-token, drawn: see `sample_segmentation`."""
-        return self._named(sample_segmentation(pretoken, self.scores, rng, alpha))
-
-    def _named(self, pieces: Sequence[str]) -> list[str]:
-        named: list[str] = []
-        for piece in pieces:
-            if piece in self.scores:
-                named.append(piece)
-            elif named[-1:] != [UNKNOWN]:
-                named.append(UNKNOWN)
-        return named
-
-    def fields(self) -> dict[str, Any]:
-        return {**super().fields(), "scores": list(self.scores.values())}
-
-    @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> Self:
-        tokens = [
-            storage.from_readable(t) for t in storage.strings(fields, "tokens")
-        ]
-        special = storage.strings(fields, "special_tokens")
-        names = {name.encode() for name in special}
-        pieces = [token.decode() for token in tokens if token not in names]
-        numbers = storage.list_of_numbers(fields, "scores")
-        if len(numbers) != len(pieces):
-            raise ValueError(
-                f"it has {len(pieces)} pieces and {len(numbers)} scores"
-            )
-        return cls(dict(zip(pieces, numbers, strict=True)), special, tokens)
+        drawn = sample_segmentation(pretoken, self.scores, rng, alpha)
+        return with_unknown(drawn, self.scores)

@@ -65,7 +65,7 @@ class PieceCounts:
         return likelihood_gain(self.pairs[pair], counts, self.total)
 
     def best(self) -> tuple[str, str] | None:
-        """The pair with the largest gain, of equals the last; None if there is none."""
+        """The pair of largest gain, of equals the last; None if none is left."""
         return max(
             (pair for pair, n in self.pairs.items() if n and may_merge(*pair)),
             key=lambda pair: (self.gain(pair), pair),
@@ -74,7 +74,7 @@ class PieceCounts:
 
 
 def may_merge(left: str, right: str) -> bool:
-    """False where the piece would begin a word and yet read as the inside of one."""
+    """False where the piece would begin a word, and read as the inside of one."""
     return not (left == "#" and right.startswith(INSIDE + "#"))
 
 
@@ -123,7 +123,7 @@ def train_wordpiece(
     first pieces are all characters, at the beginning of a word and inside.
 
     pretoken_counts: how often each pre-token occurs. n_pieces: how many to learn,
-    None for all. Returns them in the order they were made, fewer if no pair is left.
+    None for all. Returns them in the order they were made, fewer if none is left.
 
     >>> train_wordpiece({"low": 5, "lot": 2}, 10)
     ['l', '##l', 'o', '##o', 't', '##t', 'w', '##w', 'lo', 'low']

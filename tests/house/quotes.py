@@ -71,6 +71,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
     "tokenizers.incremental": 4,
     "tokenizers.bpe": {"BPETokenizer": 4, "PretokenIds": 4, "*": None},
     "tokenizers.pieces": None,
+    "tokenizers.score_files": None,
     "tokenizers.wordpiece": 5,
     "tokenizers.unigram": 5,
     "tokenizers.bert": 5,
