@@ -30,8 +30,9 @@ SCRIPT = Path(__file__).parent / "terms/terms.js"
 # Words of everyday language, too: they are linked where a chapter introduces them in
 # bold, and nowhere else, for elsewhere they may mean what they mean to everybody.
 EVERYDAY = {
-    "attention", "block", "floor", "head", "key", "leak", "mask", "merge", "packing",
-    "position", "query", "sampler", "score", "target", "value", "weight", "window",
+    "attention", "block", "floor", "head", "interpolation", "key", "leak", "mask", "merge",
+    "packing", "position", "query", "sampler", "score", "smoothing", "surprise", "target",
+    "value", "weight", "window",
 }  # fmt: skip
 # Names in which a term stands without being meant alone.
 NAMES = ["batch normalisation", "character tokenizer", "gradient descent"]

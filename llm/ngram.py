@@ -52,13 +52,13 @@ class NGramCounts:
     """How often each token came after each context of 0 to n − 1 tokens.
 
     x, y: integers (B, T), what is read and what came next; negative targets do not
-    count. Where fewer tokens have come than a context has, the number V, which is no
-    token's, stands for each that is missing.
+    count. Where fewer tokens have come than a context has, the number V, which is
+    no token's, stands for each that is missing.
 
     Every context has a number, its place in the sorted `contexts[m]`, m its length.
-    An entry there is made of the number of the context without its oldest token, and
-    of that token; an entry of `pairs[m]`, sorted as well, of the number of a context
-    and of a token that came after it, `counts[m]` times.
+    An entry there is made of the number of the context without its oldest token,
+    and of that token; an entry of `pairs[m]`, sorted as well, of the number of a
+    context and of a token that came after it, `counts[m]` times.
 
     Raises `ValueError` for n below 1, ids outside the vocabulary, or no target.
     """
@@ -91,8 +91,8 @@ class NGramCounts:
         return number * (self.vocab_size + 1) + older
 
     def find(self, ids: Tensor) -> Iterator[Tensor]:
-        """The number of the context at each place (B, T): of no tokens, of the last,
-        and so on to n − 1 tokens; −1 where it was never seen."""
+        """The number of the context at each place (B, T): of no tokens, of the
+        last, and so on to n − 1 tokens; −1 where it was never seen."""
         number = torch.zeros_like(ids)
         yield number
         for m in range(1, self.n):
@@ -223,9 +223,9 @@ class Interpolated(NGram):
 class KneserNey(NGram):
     """Each count is reduced by a discount; short contexts count what came before.
 
-    After a context of fewer than n − 1 tokens it is not asked how often a token came,
-    but after how many different tokens: a word that comes after one other only is not
-    to be expected after a third. discount: above 0 and below 1.
+    After a context of fewer than n − 1 tokens it is not asked how often a token
+    came, but after how many different tokens: a word that comes after one other
+    only is not to be expected after a third. discount: above 0 and below 1.
 
     **Source:** Kneser and Ney (1995), interpolated as in Chen and Goodman (1999),
     equations 25 and 26.

@@ -158,14 +158,14 @@ def test_a_story_is_played_to_its_end(tmp_path, state):
     game.guess([game.word(game.at).toLowerCase()], 0.5);
     game.guess(["zebra"], 0.5);
     at.push(game.at);
-    const means = game.means(), offers = game.offers(input.state.words);
+    const means = game.means(), sums = game.sums(), offers = game.offers(input.state.words);
     game.show(10);
     const shown = game.at;
     game.show(9999);
     game.guess(["late"], 0.5);
     const paid = [...game.paid], over = game.over;
     game.again();
-    return { at, means, offers, shown, paid, over, again: [game.at, game.paid.size] };
+    return { at, means, sums, offers, shown, paid, over, again: [game.at, game.paid.size] };
     """
     found = computed(tmp_path, "guessing", code, state=state)
     told = state["stories"][0]
@@ -182,6 +182,9 @@ def test_a_story_is_played_to_its_end(tmp_path, state):
     assert found["means"] == pytest.approx(
         [-sum(map(math.log, probs)) / 2 for probs in of_all]
     )
+    assert [s[0] for s in found["sums"]] == [0] * 5
+    assert [s[-1] / 2 for s in found["sums"]] == pytest.approx(found["means"])
+    assert found["sums"][0][1] == pytest.approx(-math.log(expected[0][1]))
     counted = told["asked"][places[2]][:-1]
     likely = {state["words"][w] for _, *g in counted for w in g[::2]}
     assert set(found["offers"]) <= likely and len(found["offers"]) >= 3

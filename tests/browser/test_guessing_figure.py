@@ -16,6 +16,7 @@ SHOWN = """figure => {
   const all = (selector) => [...root.querySelectorAll(selector)];
   const texts = (selector) => all(selector).map((e) => e.textContent);
   return { says: texts("p"), you: texts("tr.you td"), bars: texts(".bars li"),
+    plots: all("svg[role=img]").map((e) => e.getAttribute("aria-label")),
     paid: texts(".paid"), text: texts(".tokens > span").join("") };
 }"""
 
@@ -51,5 +52,7 @@ def test_a_guess_is_made_by_keyboard(page_of_the_game, visit):
     assert len(shown["bars"]) == 5 and shown["bars"][0].startswith("you")
     page.keyboard.type("zebra")  # the field has the focus again
     page.keyboard.press("Enter")
-    assert len(figure.evaluate(SHOWN)["paid"]) == 2
+    shown = figure.evaluate(SHOWN)
+    assert len(shown["paid"]) == 2
+    assert shown["plots"][0].startswith("nats paid after 2 words: you ")
     assert faults == []

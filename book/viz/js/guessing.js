@@ -1,7 +1,7 @@
 // The guessing game. A story is uncovered word by word; the reader guesses and says how
 // sure the guess is, and each word costs everybody −ln of the probability they gave it.
 import { BARS, bars, fill, percent } from "./bars.js";
-import { button, checkbox, element, onInput, row, select, slider, textField } from "./elements.js";
+import { button, checkbox, element, onInput, row, select, shape, slider, textField } from "./elements.js";
 import { TOKENS, TokenRow } from "./tokens.js";
 
 const CSS = `${BARS}${TOKENS}
@@ -15,10 +15,15 @@ const CSS = `${BARS}${TOKENS}
   caption { text-align: start; } th { font-weight: 400; text-align: start; } td, th { padding: .15em .7em .15em 0; vertical-align: top; }
   th { white-space: nowrap; } thead th { border-bottom: 1px solid var(--line); font-size: 13px; } td.number { text-align: end; font-variant-numeric: tabular-nums; white-space: nowrap; }
   .you th { font-weight: 700; } .small { font-size: 13px; }
+  svg { max-width: 100%; height: auto; } svg text { fill: currentColor; font-size: 12px; }
+  .legend { display: flex; flex-wrap: wrap; gap: .1em 1.2em; } .legend span { white-space: nowrap; } .legend svg { vertical-align: middle; margin-right: .4em; }
   .bars li { --own: var(--blue); } .bars li:first-child { --own: var(--vermillion); } .bars li:last-child { --own: currentColor; --tint: 25%; }`;
 const MOST = 8; // nats: a surprise that is drawn in full, and the width of the bars
 const OFFERED = 8, AT_ONCE = 10; // words to pick; words that are shown at once
 const AT_FIRST = 50; // how sure the reader is at the beginning, in %
+const WIDE = 340, HIGH = 190, LEFT = 40, RIGHT = 10, ABOVE = 10, BELOW = 34; // of the plot
+// Lines of the reader and of those who play with them: colour, dashes, width.
+const LINES = [["var(--vermillion)", "", 2.4], ["var(--grey)", "2 3", 1.6], ["var(--blue)", "8 3 2 3", 1.6], ["var(--purple)", "", 1.6], ["currentColor", "6 4", 1.6]];
 
 // --- What a guess costs ------------------------------------------------------------
 
@@ -88,6 +93,15 @@ class Game {
     const players = this.asked.find(Boolean).map((_, k) => mean([...this.paid.keys()].map((t) => surprise(this.asked[t][k][0]))));
     return [mean([...this.paid.values()].map(surprise)), ...players];
   }
+
+  // What the reader and each player had paid in all after each word that was guessed.
+  sums() {
+    const places = [...this.paid.keys()], given = [places.map((t) => this.paid.get(t)), ...this.asked.find(Boolean).map((_, k) => places.map((t) => this.asked[t][k][0]))];
+    return given.map((probabilities) => {
+      let total = 0;
+      return [0, ...probabilities.map((p) => (total += surprise(p)))];
+    });
+  }
 }
 
 // --- What is shown -------------------------------------------------------------------
@@ -108,6 +122,36 @@ function tableOf(caption, head, rows) {
   return table;
 }
 
+const stroke = ([colour, dashes, width]) => ({ fill: "none", stroke: colour, "stroke-dasharray": dashes, "stroke-width": width });
+
+// Surprises add up: nats paid so far, against the words that were guessed.
+function plotOf(sums, names) {
+  const n = sums[0].length - 1, most = Math.max(...sums.flat()), step = [1, 2, 5, 10, 20, 50, 100, 200].find((s) => most / s <= 5) ?? 500;
+  const across = (i) => LEFT + (i / n) * (WIDE - LEFT - RIGHT), up = (nats) => HIGH - BELOW - (nats / most) * (HIGH - ABOVE - BELOW);
+  const said = sums.map((sum, k) => `${names[k]} ${nats(sum[n])}`).join(", ");
+  const svg = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, width: WIDE, role: "img", "aria-label": `nats paid after ${plural(n, "word")}: ${said}` });
+  for (let y = 0; y <= most; y += step) {
+    svg.append(shape("line", { x1: LEFT, x2: WIDE - RIGHT, y1: up(y), y2: up(y), stroke: "currentColor", opacity: 0.15 }));
+    svg.append(shape("text", { x: LEFT - 6, y: up(y) + 4, "text-anchor": "end" }, `${y}`));
+  }
+  for (const i of [0, n]) svg.append(shape("text", { x: across(i), y: HIGH - BELOW + 15, "text-anchor": i ? "end" : "start" }, `${i}`));
+  svg.append(shape("text", { x: (LEFT + WIDE) / 2, y: HIGH - 5, "text-anchor": "middle" }, "words you guessed"));
+  svg.append(shape("text", { x: 11, y: (HIGH - BELOW) / 2, "text-anchor": "middle", transform: `rotate(-90 11 ${(HIGH - BELOW) / 2})` }, "nats paid so far"));
+  sums.forEach((sum, k) => svg.append(shape("polyline", { points: sum.map((y, i) => `${across(i)},${up(y)}`).join(" "), ...stroke(LINES[k]) })));
+  return svg;
+}
+
+function legendOf(sums, names) {
+  const legend = element("div", undefined, "legend", "small");
+  names.forEach((name, k) => {
+    const entry = element("span"), sample = shape("svg", { width: 34, height: 10, "aria-hidden": true });
+    sample.append(shape("line", { x1: 0, x2: 34, y1: 5, y2: 5, ...stroke(LINES[k]) }));
+    entry.append(sample, `${name}: ${nats(sums[k].at(-1))}`);
+    legend.append(entry);
+  });
+  return legend;
+}
+
 function render({ model, el }) {
   const words = model.get("words"), players = model.get("players"), stories = model.get("stories"), small = model.get("small");
   const games = stories.map((story) => new Game(story));
@@ -116,7 +160,7 @@ function render({ model, el }) {
   const offer = checkbox("words to pick", model.get("offer"));
   const text = new TokenRow("the story, as far as it is uncovered", (place) => look(place));
   const form = element("form"), offered = element("div", undefined, "offered"), [stake, says, ended] = [element("p", "", "small"), element("p"), element("p")];
-  const scroll = element("div", undefined, "scroll"), total = element("p"), list = bars();
+  const scroll = element("div", undefined, "scroll"), total = element("p"), list = bars(), plot = element("div");
   const submit = Object.assign(element("button", "Guess"), { type: "submit" });
   const picks = Array.from({ length: OFFERED }, () => {
     const pick = button("", () => toggle(pick.textContent));
@@ -165,11 +209,15 @@ function render({ model, el }) {
   function drawTotal() {
     const { paid } = game();
     list.hidden = !paid.size;
+    plot.replaceChildren();
     total.textContent = paid.size ? `Mean surprise at the ${plural(paid.size, "word")} you guessed, in nats a word:` : "";
     if (!paid.size) return;
     const named = ["you", ...players.map(([name, goesBy]) => `${name}: ${goesBy}`)];
     fill(list, game().means().map((x, k) => ({ name: named[k], share: Math.min(1, x / MOST), marked: k === 0, nats: x })), () => "");
     [...list.children].forEach((line, k) => { line.lastChild.textContent = nats(game().means()[k]); });
+    if (small || paid.size < 2) return;
+    const sums = game().sums(), short = ["you", ...players.map(([name]) => name)];
+    plot.append(element("p", "In all, in nats:", "small"), plotOf(sums, short), legendOf(sums, short));
   }
 
   // place: of the word that is looked at; without one, the next is waited for.
@@ -212,7 +260,7 @@ function render({ model, el }) {
   offered.append(...picks);
   form.append(row(field.box, sure.box, submit, more, again), offered, stake);
   const rule = element("p", "The words of your guess share what you are sure of; the rest of your 100% goes to all words, as often as they come in the stories. Several words are parted by commas. Signs are uncovered for nothing.", "small");
-  el.append(element("style", CSS), row(...(stories.length > 1 ? [story.box] : []), offer.box), text.node, form, says, scroll, total, list, rule);
+  el.append(element("style", CSS), row(...(stories.length > 1 ? [story.box] : []), offer.box), text.node, form, says, scroll, total, list, plot, rule);
   draw();
 }
 
