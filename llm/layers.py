@@ -188,8 +188,8 @@ class LearnedPositions(nn.Module):
 
 
 def rotary_speeds(head_dim: int, base: float) -> Tensor:
-    """How far each pair of components turns from a position to the next, in radians:
-    (D/2,).
+    """How far each pair of components turns from a position to the next: (D/2,), in
+    radians.
 
     **Source:** Su et al. (2021), section 3.2.2.
     """

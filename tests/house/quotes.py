@@ -134,6 +134,7 @@ BIRTHPLACES: dict[str, int | dict[str, int | None] | None] = {
         "check_range": None,
     },
     "autograd": 7,
+    "positions": {"check_in_a_row": None, "*": 11},
     "attention": {
         "check_mask": None,
         "softmax": 8,
