@@ -121,8 +121,8 @@ none = Bug("nothing is wrong", "", (), lambda right: right)
 
 @contextmanager
 def replaced(wrong: dict[Function, Function]) -> Iterator[None]:
-    """Until the block ends, call `wrong[f]` where `f` would be called, a function or
-    a method: with `f` itself, and then with its arguments.
+    """Until the block ends, call `wrong[f]` where `f` would be called, a function
+    or a method: with `f` itself, and then with its arguments.
 
     Not for an `f` that is replaced already, which could not be found.
     """
@@ -440,7 +440,8 @@ def padding_counted(right, logits, targets, ignore_index=-100, reduction="mean")
 
 @bug("the softmax is taken twice", cross_entropy, part="loss")
 def softmax_twice(right, logits, *args):
-    """No logit can exceed 1, so no token becomes likely: the loss stays near ln V."""
+    """No logit can exceed 1, so no token becomes likely: the loss stays near
+    ln V."""
     return right(logits.softmax(dim=-1), *args)
 
 

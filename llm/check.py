@@ -14,6 +14,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from llm.data import IGNORE
+from llm.evaluate import above_the_floor, below_the_floor, with_error
 from llm.model import cross_entropy
 
 Model = Callable[[Tensor], Tensor]
@@ -265,6 +267,148 @@ def initial_loss(
             f"the loss of the untrained model is {loss:.3f} nats per token, and a "
             f"uniform guess among {vocab_size} has {math.log(vocab_size):.3f}: are "
             f"the initial weights too large, or do the targets stand in the input?"
+        )
+
+
+def look_at_the_batch(x: Tensor, y: Tensor, end: int | None = None) -> None:
+    """Each target is the token that comes next, and nothing else counts.
+
+    x, y: integers (B, T); targets of −100 do not count. end: id of the end mark,
+    where each row is a whole document, as `documents` makes them; None for windows
+    of a text without filling.
+    Raises `CheckFailed` that names the row and the position.
+    """
+    counts = y != IGNORE  # (B, T)
+    if end is None:
+        done = (~counts).cumsum(1) > 0  # at the first target that does not count
+        _nowhere(counts & done, "a target that counts behind one that does not")
+    else:
+        is_end = (y == end) & counts
+        done = is_end.cumsum(1) > is_end.long()  # behind the first end mark
+        _nowhere(~is_end.any(1, keepdim=True), "no end mark to predict")
+        _nowhere(
+            counts & done, "a target behind the end of the document: is it filling?"
+        )
+        _nowhere(
+            ~counts & ~done, "no target that counts, and the document is not over"
+        )
+    same = counts[:, :-1] & counts[:, 1:] & (y[:, :-1] != x[:, 1:])
+    shift = "the same token" if torch.equal(x[counts], y[counts]) else "another one"
+    _nowhere(same, f"a target that is not the next token but {shift}")
+
+
+def _nowhere(wrong: Tensor, what: str) -> None:
+    """Refuse a batch in which something is wrong somewhere: (B, T), or (B, 1)."""
+    if wrong.any():
+        row, at = (int(i) for i in wrong.nonzero()[0])
+        raise CheckFailed(
+            f"row {row} has, at position {at}, {what} ({int(wrong.sum())} such "
+            f"places): print the batch as text, x above y"
+        )
+
+
+def gradient_flow(
+    model: nn.Module, x: Tensor, y: Tensor, *, ratio: float = 1000.0
+) -> None:
+    """One backward pass reaches every parameter, and the blocks about alike.
+
+    x, y: a batch, integers (B, T). ratio: how many times longer the gradient of one
+    block may be than that of another, for models with `blocks`; also the longest
+    there may be at all. Gradients that were there are put back.
+
+    Raises `CheckFailed` that names the parameter or the two blocks.
+    """
+    kept = {p: p.grad for p in model.parameters()}
+    try:
+        model.zero_grad()
+        with torch.enable_grad(), _evaluating(model):
+            cross_entropy(model(x), y).backward()
+        lengths = {
+            name: float("nan") if p.grad is None else float(p.grad.norm())
+            for name, p in model.named_parameters()
+            if p.requires_grad
+        }
+        missing = [n for n, p in model.named_parameters() if p.grad is None]
+    finally:
+        for parameter, grad in kept.items():
+            parameter.grad = grad
+    if missing:
+        raise CheckFailed(
+            f"no gradient comes to {missing[0]} ({len(missing)} such parameters): "
+            f"is it used, and does nothing detach what is computed from it?"
+        )
+    for name, length in lengths.items():
+        if not 0 < length < ratio:
+            raise CheckFailed(
+                f"the gradient of {name} has the length {length:.3g}: is a part "
+                f"multiplied by 0, or something divided by 0, or never normed?"
+            )
+    _alike(lengths, ratio)
+
+
+def _alike(lengths: dict[str, float], ratio: float) -> None:
+    """Refuse blocks of which one has a gradient `ratio` times that of another."""
+    blocks: dict[str, float] = {}
+    for name, length in lengths.items():
+        part = ".".join(name.split(".")[:2])
+        if part.startswith("blocks."):
+            blocks[part] = math.hypot(blocks.get(part, 0.0), length)
+    if blocks and max(blocks.values()) > ratio * min(blocks.values()):
+        most, least = max(blocks, key=blocks.get), min(blocks, key=blocks.get)
+        raise CheckFailed(
+            f"the gradient of {most} is {blocks[most] / blocks[least]:.3g} times "
+            f"as long as that of {least}: is there a way past each block, and a "
+            f"norm before each part?"
+        )
+
+
+def overfit_one_batch(
+    update: Callable[[Tensor, Tensor], float],
+    x: Tensor,
+    y: Tensor,
+    *,
+    steps: int = 100,
+    share: float = 0.1,
+) -> list[float]:
+    """The same batch again and again is learnt by heart.
+
+    update: makes one update of your own loop and returns its loss (nats per token).
+    x, y: a small batch, integers (B, T). share: how much of the first loss may be
+    left at the end.
+
+    Returns the losses, one for each update. Raises `CheckFailed` with the first and
+    the last.
+    """
+    losses = [float(update(x, y)) for _ in range(steps)]
+    if not losses[-1] <= share * losses[0]:
+        raise CheckFailed(
+            f"after {steps} updates on one and the same batch the loss is "
+            f"{losses[-1]:.3f} nats per token, at first it was {losses[0]:.3f}: "
+            f"the loop cannot learn. Are the gradients set to zero, is the softmax "
+            f"taken once, has the optimizer the parameters of this model?"
+        )
+    return losses
+
+
+def below_floor(sums: Tensor, counts: Tensor, floor: Tensor) -> None:
+    """No honest model is cheaper than the best possible one.
+
+    sums, floor: (n,), nats that each row costs the model, and at best; counts:
+    (n,), its targets. Raises `CheckFailed` where the mean is further below than
+    chance and rounding allow (`llm.evaluate.below_the_floor`), and for a loss that
+    is no number.
+    """
+    said = above_the_floor(sums, counts, floor)
+    gap, error = said["gap"], said["gap_standard_error"]
+    if not math.isfinite(gap):
+        raise CheckFailed(
+            f"the loss is {gap}: look for the first number that is none"
+        )
+    if below_the_floor(gap, error):
+        raise CheckFailed(
+            f"the loss is {with_error(-gap, error)} nats per token below the "
+            f"floor: does a position see the token that it has to predict, is the "
+            f"target in the input, or is the floor that of another text?"
         )
 
 

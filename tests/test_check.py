@@ -243,3 +243,93 @@ def test_a_round_trip_that_loses_something_is_shown():
         check.CheckFailed, match=r"character 6 .*'World' became 'world'"
     ):
         check.round_trip(Lossy(), ["Hello"[1:] + "  World"])
+
+
+# --- Before a long run ------------------------------------------------------------
+
+X = torch.tensor([[0, 5, 6, 7], [0, 8, 9, 0]])
+Y = torch.tensor([[5, 6, 7, 0], [8, 9, 0, -100]])
+
+
+def test_a_sound_batch_passes_whole_documents_and_windows():
+    check.look_at_the_batch(X, Y, end=0)
+    check.look_at_the_batch(torch.tensor([[1, 2, 3]]), torch.tensor([[2, 3, 4]]))
+    filled = torch.tensor([[1, 2, 0]]), torch.tensor([[2, 3, -100]])
+    check.look_at_the_batch(*filled)
+
+
+@pytest.mark.parametrize(("y", "end", "message"), [
+    (X, 0, "row 0 has, at position 1, a target behind the end"),
+    (X, None, "row 0 .* position 0, a target that is not the next token but the same"),
+    (torch.tensor([[6, 7, 8, 0], [9, 1, 0, -100]]), 0, "position 0.*but another one"),
+    (torch.tensor([[5, 6, 7, 0], [8, 9, 0, 0]]), 0, "row 1 .* position 3.*filling"),
+    (torch.tensor([[5, 6, 7, 4], [8, 9, 0, -100]]), 0, "row 0 .*no end mark"),
+    (torch.tensor([[5, -100, 7, 0], [8, 9, 0, -100]]), 0, "position 1, no target"),
+    (torch.tensor([[5, -100, 7, 4], [8, 9, 0, 3]]), None, "behind one that does not"),
+])  # fmt: skip
+def test_a_wrong_target_is_named(y, end, message):
+    with pytest.raises(check.CheckFailed, match=message):
+        check.look_at_the_batch(X, y, end)
+
+
+def small(seed=0):
+    torch.manual_seed(seed)
+    sizes = dict(vocab_size=11, context_length=8, d_model=16, n_layers=2, n_heads=2)
+    return build(GPTConfig(architecture="llama", **sizes))
+
+
+def test_gradients_flow_and_those_that_were_there_stay():
+    model = small()
+    check.gradient_flow(model, X, Y)
+    assert all(p.grad is None for p in model.parameters())
+    model.head.weight.grad = torch.ones_like(model.head.weight)
+    check.gradient_flow(model, X, Y)
+    assert (model.head.weight.grad == 1).all()
+
+
+def test_a_part_that_is_cut_off_is_named():
+    model = small()
+    model.unused = nn.Linear(2, 2)
+    with pytest.raises(check.CheckFailed, match=r"comes to unused.weight \(2 such"):
+        check.gradient_flow(model, X, Y)
+    model = small()
+    nn.init.zeros_(model.blocks[1].feed_forward.down.weight)
+    with pytest.raises(check.CheckFailed, match="has the length 0"):
+        check.gradient_flow(model, X, Y)
+    model = small()
+    for parameter in model.blocks[0].parameters():
+        parameter.register_hook(lambda grad: grad * 1e-6)
+    with pytest.raises(check.CheckFailed, match=r"blocks.1 is .* of blocks.0"):
+        check.gradient_flow(model, X, Y)
+
+
+def test_one_batch_is_learnt_by_heart_or_the_loop_is_wrong():
+    table = torch.zeros(11, 11, requires_grad=True)
+
+    def update(x, y, rate=20.0):
+        loss = nn.functional.cross_entropy(table[x].flatten(0, 1), y.flatten())
+        loss.backward()
+        with torch.no_grad():
+            table.sub_(rate * table.grad)
+            table.grad = None
+        return loss.detach()
+
+    x, y = torch.tensor([[1, 2, 3]]), torch.tensor([[2, 3, 4]])
+    losses = check.overfit_one_batch(update, x, y)
+    assert len(losses) == 100 and losses[-1] < losses[0] / 10
+    table.data.zero_()
+    with pytest.raises(check.CheckFailed, match=r"after 5 updates .*set to zero"):
+        check.overfit_one_batch(lambda x, y: update(x, y, 0.0), x, y, steps=5)
+    with pytest.raises(check.CheckFailed, match="loss is nan"):
+        check.overfit_one_batch(lambda x, y: float("nan"), x, y, steps=2)
+
+
+def test_below_the_floor_sounds_for_no_luck_and_for_every_leak():
+    torch.manual_seed(0)
+    floor, counts = 20 + torch.rand(50), torch.full((50,), 10)
+    check.below_floor(floor, counts, floor)
+    check.below_floor(floor + torch.randn(50), counts, floor)
+    with pytest.raises(check.CheckFailed, match=r"is 1.000 ± .* below the floor"):
+        check.below_floor(floor - 10, counts, floor)
+    with pytest.raises(check.CheckFailed, match="the loss is nan"):
+        check.below_floor(floor * float("nan"), counts, floor)

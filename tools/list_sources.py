@@ -45,6 +45,7 @@ MAKERS = {
     "stories_samplers.json": "tools/measure_samplers.py",
     "stories_optimizers.json": "tools/compare_optimizers.py",
     "stories_training_runs.json": "tools/record_training_runs.py",
+    "museum.json": "tools/record_museum.py",
     "stories_norm_placements*": "tools/compare_norm_placements.py",
     "stories_*": "tools/train_small_story_models.py",
 }
