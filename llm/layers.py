@@ -210,8 +210,8 @@ class RotaryPositions(nn.Module):
     Returns the shape of x. base: 10,000 in most models; longer contexts take more.
     Raises `ValueError` for an odd D, and for positions that fit no x.
 
-    **Source:** Su et al. (2021), equation 34, in the two-halves layout that
-    Llama checkpoints use.
+    **Source:** Su et al. (2021), equation 34, with the pairs in two
+    halves, as in the Llama files of the `transformers` library.
     """
 
     def __init__(

@@ -69,7 +69,7 @@ class ALiBiAttention(MultiHeadAttention):
     a straight line.
 
     From each score should go slope · (position of the query − position of the key).
-    All scores of a query share the first half of that, which the softmax forgets;
+    All scores of a query share the first term of that, which the softmax forgets;
     so it is enough to add slope · (position of the key).
 
     Called like `MultiHeadAttention`, with a mask that hides the future. Nothing is
@@ -152,9 +152,10 @@ def interleaved_to_halves(rows: Tensor, n_heads: int) -> Tensor:
 class InterpolatedRotaryPositions(RotaryPositions):
     """`RotaryPositions` that turn as if every position were divided by `factor`.
 
-    A text `factor` times as long as those of the training then meets no angle that
-    they did not reach. base, context_length: as in `RotaryPositions`; the latter is
-    the new one, in tokens. Raises `ValueError` for a factor below 1.
+    A text `factor` times as long as those of the training then goes less than one
+    position beyond the angles that they reached. base, context_length: as in
+    `RotaryPositions`; the latter is the new one, in tokens. Raises `ValueError` for
+    a factor below 1.
 
     **Source:** Chen et al. (2023), section 2.3.
     """

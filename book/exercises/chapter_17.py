@@ -45,6 +45,15 @@ def first_wrong() -> Iterator[tuple]:
     yield x, ignored
     yield x[:, :1], y[:, :1]
     yield x, x.clone()
+    hole = y.clone()
+    hole[:, 0] = -100
+    hole[1, 1] += 10
+    yield x, hole  # what does not count may stand in front
+    zero = x.clone()
+    zero[0, 1] = 0
+    due = torch.cat((zero[:, 1:], y[:, -1:]), 1)
+    due[0, 0] = 30
+    yield zero, due  # id 0 is a token like others
     filled = torch.tensor([[5, 6, 0, 0], [7, 8, 9, 0]])
     yield filled, torch.tensor([[6, 1, -100, -100], [8, 9, 1, -100]])
 
@@ -492,8 +501,12 @@ def excluded(claim: str, truth: str) -> str:
     for check in _record()["checks"]:
         if check in theirs["fired"] and check not in ours["fired"]:
             return f"here the check “{check}” fires, and with “{claim}” it does not"
-    for what, at in (("first loss", 0), ("loss at the end", -1)):
-        a, b = ours["loss"][at], theirs["loss"][at]
+    for what, (a, b) in {
+        "held-out loss at the end": [
+            run["held_out"][-1][1] for run in (ours, theirs)
+        ],
+        "first loss": [run["loss"][0] for run in (ours, theirs)],
+    }.items():
         if abs(a - b) > 0.05:
             return f"with “{claim}” the {what} is {a:.2f}, and here it is {b:.2f}"
     return f"the same checks fire with “{claim}”; look at the whole curve"
@@ -535,6 +548,12 @@ def kept_gap(
         )
     if abs(first - window) < 1e-6:
         return Verdict(False, "`kept` makes no difference: is it in the mask?")
+    if abs(window - gaps[1]) < 2e-4:
+        return Verdict(
+            False,
+            f"the window alone is right; with the first kept it is {first:.4f}, and "
+            f"the text has {gaps[2]:.4f}: a kept token takes a place of the window",
+        )
     return Verdict(
         False,
         f"with the window alone the gap is {window:.4f}, and the text has "
