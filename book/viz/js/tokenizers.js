@@ -198,7 +198,7 @@ function render({ model, el }) {
       count.textContent = `: ${n} token${n === 1 ? "" : "s"}${n ? `, ${(size / n).toFixed(2)} bytes each` : ""}${lost ? `, ${lost} of them unknown` : ""}`;
       counts.push(`${name} ${n}`);
     }
-    said.textContent = `${size} bytes, ${words.length} pre-tokens. Tokens: ${counts.join(", ")}.`;
+    said.textContent = `${size} bytes, ${words.length} pre-tokens. Tokens: ${counts.join(", ")}.${which.value === "drawn" ? ` Draw ${seed}.` : ""}`;
   }
 
   onInput([text, which, alpha], show);
