@@ -339,10 +339,29 @@ def exercises(notebook: Notebook) -> list[str]:
                 label = re.search(r":label:\s*(\S+)", cell.source)
                 opened.append(label[1] if label else "")
                 complaints += _exercise(cells[i:], argument, opened[-1])
+    complaints += _folded_solutions(cells)
     if not 4 <= len(opened) <= 6:
         complaints.append(
             f"there are four to six exercises; here are {len(opened)}"
         )
+    return complaints
+
+
+def _folded_solutions(cells: list[Cell]) -> list[str]:
+    """Complaints about cells that are folded inside a solution, which is folded as a
+    whole: on the site, a fold in a fold does not open."""
+    complaints, inside = [], False
+    for cell in cells:
+        for what, end, _ in _directives(cell):
+            inside = inside if what != "solution" else end == "start"
+        if (
+            inside
+            and cell.kind == "code"
+            and {"checked", "hide-input"} & {*cell.tags}
+        ):
+            complaints.append(
+                f"{cell.name}: no checked or hide-input in a solution"
+            )
     return complaints
 
 
